@@ -1,0 +1,1 @@
+"""Floor 0: configuration, plugin discovery, errors, content hashes, random streams, cost. No torch here."""

@@ -1,0 +1,121 @@
+"""A hard prompt as a value: wording, demonstrations, and the one way a record becomes a conversation.
+
+The instruction, the labels and the demonstrations come before the input, so that all records of a task share
+the longest possible start (which the engine runs once):
+
+    user       Which feeling does the tweet show? Answer with one of: anger, joy.
+               text: so happy today                 <- demonstration
+    assistant  joy
+    user       text: he lied to me again            <- the record
+    assistant  anger                                <- trained, or scored
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+
+from tuneoff.core.errors import DataError, nearest
+from tuneoff.data.record import Message, Record
+
+__all__ = ["Conversation", "Prompt", "fill"]
+
+Conversation = tuple[Message, ...]
+
+PLACE = re.compile(r"{(\w+)}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prompt:
+    """instruction: may be empty. demonstrations: shown to every record, or, with nearest = k, a pool from which
+    each record is shown the k most like it (TF-IDF cosine), most like it last. template: the person's own
+    wording with {field} places, instead of the default one.
+    """
+
+    instruction: str = ""
+    demonstrations: tuple[Record, ...] = ()
+    nearest: int = 0
+    template: str = ""
+
+    def render(self, record: Record) -> Conversation:
+        """The conversation that asks for this record's answer; the answer itself is not in it."""
+        opening = "\n\n".join(part for part in (self.instruction, record.instruction) if part)
+        turns: list[Message] = []
+        for shown in self._shown(record):
+            turns += [*self._ask(shown), Message("assistant", shown.target)]
+        turns += self._ask(record)
+        return tuple(_open_with(opening, turns))
+
+    def _ask(self, record: Record) -> list[Message]:
+        if self.template:
+            return [*record.turns, Message("user", fill(self.template, record.fields, record.source))]
+        if not record.fields:
+            return list(record.turns)
+        if len(record.fields) == 1:
+            return [*record.turns, Message("user", next(iter(record.fields.values())))]
+        lines = [f"{name}: {value}" for name, value in record.fields.items() if value]
+        return [*record.turns, Message("user", "\n".join(lines))]
+
+    def _shown(self, record: Record) -> tuple[Record, ...]:
+        if not self.nearest:
+            return self.demonstrations
+        return _nearest(self.demonstrations, record.text, self.nearest)
+
+    def as_dict(self) -> dict:
+        """JSON for prompt.json."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, table: Mapping) -> "Prompt":
+        """The inverse of as_dict."""
+        shown = tuple(
+            Record(**{**row, "turns": tuple(Message(**turn) for turn in row["turns"])}) for row in table["demonstrations"]
+        )
+        return cls(**{**table, "demonstrations": shown})
+
+
+def fill(template: str, fields: Mapping[str, str], where: str = "") -> str:
+    """Put a record's fields into a template's {field} places; braces around anything else stay as they are.
+
+    Raises DataError where a place has no column.
+    """
+
+    def value(match: re.Match) -> str:
+        name = match[1]
+        if name not in fields:
+            raise DataError(
+                f"the prompt asks for {{{name}}}, which the record does not have",
+                where=where,
+                allowed=sorted(fields),
+                fix=nearest(name, fields) or None,
+            )
+        return fields[name]
+
+    return PLACE.sub(value, template)
+
+
+def _open_with(opening: str, turns: list[Message]) -> list[Message]:
+    if not opening:
+        return turns
+    first = next((at for at, turn in enumerate(turns) if turn.role == "user"), None)
+    if first is None:
+        return [Message("user", opening), *turns]
+    head = turns[first]
+    text = f"{opening}\n\n{head.content}" if head.content else opening
+    return [*turns[:first], Message(head.role, text), *turns[first + 1 :]]
+
+
+def _nearest(pool: tuple[Record, ...], text: str, count: int) -> tuple[Record, ...]:
+    vectoriser, matrix = _index(pool)
+    closeness = (matrix @ vectoriser.transform([text]).T).toarray()[:, 0]
+    order = sorted(range(len(pool)), key=lambda at: (-closeness[at], pool[at].id))
+    others = [at for at in order if pool[at].text != text]  # a training record never sees its own answer
+    return tuple(pool[at] for at in reversed(others[:count]))
+
+
+@cache
+def _index(pool: tuple[Record, ...]):
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    vectoriser = TfidfVectorizer(sublinear_tf=True)
+    return vectoriser, vectoriser.fit_transform([record.text for record in pool])

@@ -1,0 +1,58 @@
+"""One example, wherever it came from.
+
+    {"text": "card not arrived yet", "label": "card_arrival"}   in tickets.jsonl, line 17, becomes
+    Record(id="9f2c...", fields={"text": "card not arrived yet"}, target="card_arrival", source="tickets.jsonl:17")
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tuneoff.core.identity import content_hash
+
+__all__ = ["Message", "Record"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation; role is system, user or assistant."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Record:
+    """fields: the input columns. target: the wanted answer. instruction: the record's own, where its file has
+    one per row (the Alpaca shape, or a mixture of tasks); empty means the task's. turns: what was said before
+    the answer, where the file holds conversations. group: records of one group never part in a split.
+    source: file:line.
+    """
+
+    fields: Mapping[str, str]
+    target: str
+    instruction: str = ""
+    turns: tuple[Message, ...] = ()
+    task: str = ""
+    group: str = ""
+    source: str = ""
+    id: str = field(default="")
+
+    def __post_init__(self):
+        if not self.id:
+            object.__setattr__(self, "id", content_hash([self.content, self.target]))
+        if not self.group:
+            object.__setattr__(self, "group", content_hash(self.content))
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    @property
+    def content(self) -> list:
+        """What the answer is asked about: equal contents are duplicates."""
+        return [dict(self.fields), self.instruction, [[turn.role, turn.content] for turn in self.turns]]
+
+    @property
+    def text(self) -> str:
+        """The input as one plain text: field values, or the turns, line by line."""
+        parts = [turn.content for turn in self.turns] + [value for value in self.fields.values() if value]
+        return "\n".join(parts)

@@ -1,0 +1,45 @@
+"""The metric contract: numbers per record, then one pooling, so that any metric can be paired and bootstrapped."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from tuneoff.data.record import Record
+from tuneoff.data.task import Task
+
+__all__ = ["Answer", "Metric"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What an arm said about one record.
+
+    text: the label chosen, or the text generated. nll: minus log-probability (nats) of the right answer, where
+    it was scored: for a choice, normalised over the labels. readable: False where nothing could be read from
+    what the model wrote; it then counts as wrong in every quality metric.
+    """
+
+    text: str
+    nll: float | None = None
+    readable: bool = True
+
+
+class Metric:
+    """kinds: the answer kinds it is made for. mean: whether it is a mean over records (then it has an exact
+    analysis of variance; otherwise the bootstrap serves it). up: whether more is better.
+    """
+
+    name: ClassVar[str]
+    kinds: ClassVar[tuple[str, ...]] = ("choice", "text")
+    mean: ClassVar[bool] = True
+    up: ClassVar[bool] = True
+
+    def row(self, answer: Answer, record: Record, task: Task) -> tuple[float, ...]:
+        """The statistics of one record, in [0, 1] where the metric is a mean of a bounded score."""
+        raise NotImplementedError
+
+    def pool(self, rows_NK: Sequence[tuple[float, ...]] | np.ndarray) -> float:
+        """One figure for N records. The default is the mean of the first column."""
+        return float(np.asarray(rows_NK, dtype=float)[:, 0].mean())

@@ -1,0 +1,1 @@
+"""Plugin folder: one file per place that a winner can go to."""

@@ -1,0 +1,1 @@
+"""Plugin folder: one file per way to adapt a model."""

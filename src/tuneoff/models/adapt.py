@@ -1,0 +1,236 @@
+"""The contracts that every way to adapt a model is written against.
+
+Shapes: R rows, T positions, I inputs of a site, O outputs of a site, V virtual positions.
+
+An adapter method is a few lines of maths at named sites (submodules) of a frozen model:
+
+    enter(site, x_RTI, p, virtual_RT) -> x_RTI          what the site shall see           (default: unchanged)
+    leave(site, x_RTI, y_RTO, p, virtual_RT) -> y_RTO   what the site shall have said     (default: unchanged)
+
+`p` holds the tensors that `init` made for this site. `virtual` positions are learned ones without text, placed
+before the whole text or after the prompt, directly before the answer. `form` tells what the maths amounts to
+(LowRank, Scale, Bias, Rows, KeyValues), so that merging, exporting and fused kernels act on forms, never on names.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from tuneoff.core.config import Knobs
+from tuneoff.data.prompt import Prompt
+from tuneoff.data.record import Record
+from tuneoff.data.task import Task
+
+__all__ = [
+    "AdapterMethod",
+    "Answerer",
+    "BaselineMethod",
+    "Bias",
+    "CourseMethod",
+    "Form",
+    "KeyValues",
+    "LowRank",
+    "Method",
+    "PromptMethod",
+    "Rows",
+    "Scale",
+    "Site",
+    "Start",
+    "TrainedMethod",
+    "WeightMethod",
+]
+
+Tensors = dict[str, Tensor]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Site:
+    """A named place to adapt. role: one word of models/sites.py, such as `attn.q` or `embed`.
+
+    columns: which outputs belong to this role, where one module computes several (GPT-2's c_attn). heads and
+    head_dim: of the keys and values, at role `cache`.
+    """
+
+    name: str
+    role: str
+    module: nn.Module
+    in_dim: int
+    out_dim: int
+    columns: slice = slice(None)
+    transposed: bool = False
+    heads: int = 0
+    head_dim: int = 0
+
+    def weight(self) -> Tensor:
+        """The frozen weight as [O, I] (or [O] for a norm)."""
+        weight = self.module.weight
+        weight = weight.T if self.transposed else weight
+        return weight[self.columns]
+
+
+class LowRank(NamedTuple):
+    """y + (x A^T) B^T; A [rank, I], B [O, rank], the scale already in B."""
+
+    A: Tensor
+    B: Tensor
+
+
+class Scale(NamedTuple):
+    """Multiply the site's outputs (on = "leave") or inputs (on = "enter")."""
+
+    by: Tensor
+    on: Literal["enter", "leave"]
+
+
+class Bias(NamedTuple):
+    """Add to the site's outputs."""
+
+    by: Tensor
+
+
+class Rows(NamedTuple):
+    """Take the place of the embeddings at virtual positions; [V, O]."""
+
+    rows: Tensor
+
+
+class KeyValues(NamedTuple):
+    """Stand before all keys and values of one layer, as attention receives them; each [V, heads, head_dim]."""
+
+    keys: Tensor
+    values: Tensor
+
+
+Form = LowRank | Scale | Bias | Rows | KeyValues
+
+
+class Start(Protocol):
+    """What an initialisation may ask of the model it starts from."""
+
+    def embed(self, text: str) -> Tensor:
+        """[tokens, width]: the embeddings of a text's tokens, as the first layer receives them."""
+
+    def vocabulary(self) -> Tensor:
+        """[words, width]: the embeddings of all tokens, as the first layer receives them."""
+
+
+class Method(Knobs):
+    """What all methods share. family: the row of the race it belongs to. paper: where it comes from."""
+
+    family: ClassVar[str]
+    paper: ClassVar[str]
+
+
+class PromptMethod(Method):
+    """Changes only the text that is sent."""
+
+    family: ClassVar[str] = "prompting"
+
+    def fit(self, task: Task, train: Sequence[Record], seed: int) -> Prompt:
+        """Choose a prompt, looking at training records only."""
+        raise NotImplementedError
+
+    @property
+    def random(self) -> bool:
+        """Whether another seed gives another prompt."""
+        return False
+
+
+class TrainedMethod(Method):
+    """Learns by gradient. lr and warmup are in each method's own file because their good values differ.
+
+    lr_unit: "absolute", or "embedding" where the rate counts in root mean squares of the embedding table
+    (a step of 0.02 then moves a soft prompt by 2 % of a typical embedding's size, whatever the model's scale).
+    """
+
+    lr_unit: ClassVar[Literal["absolute", "embedding"]] = "absolute"
+
+
+class AdapterMethod(TrainedMethod):
+    """Learns a few tensors at named sites; the model stays frozen."""
+
+    where: ClassVar[Literal["before", "after"]] = "before"
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The kinds of site that it touches."""
+        raise NotImplementedError
+
+    @property
+    def virtual(self) -> int:
+        """How many virtual positions it places."""
+        return 0
+
+    def init(self, site: Site, task: Task, start: Start, gen: torch.Generator) -> Tensors:
+        """The trainable tensors of one site, drawn from `gen` alone."""
+        raise NotImplementedError
+
+    def enter(self, site: Site, x: Tensor, p: Mapping[str, Tensor], virtual: Tensor) -> Tensor:
+        return x
+
+    def leave(self, site: Site, x: Tensor, y: Tensor, p: Mapping[str, Tensor], virtual: Tensor) -> Tensor:
+        return y
+
+    def form(self, site: Site, p: Mapping[str, Tensor]) -> Form | None:
+        """What enter and leave amount to, or None where no form says it."""
+        return None
+
+    def merge(self, site: Site, p: Mapping[str, Tensor]) -> Tensor | None:
+        """The site's weight [O, I] with the adapter inside, or None where it cannot be merged."""
+        match self.form(site, p):
+            case LowRank(A, B):
+                return site.weight() + B @ A
+            case Scale(by, "leave"):
+                return site.weight() * (by[:, None] if site.weight().dim() == 2 else by)
+            case Scale(by, "enter"):
+                return site.weight() * by[None, :]
+        return None
+
+    def peft(self, sites: Sequence[Site], tensors: Mapping[str, Mapping[str, Tensor]]) -> tuple[dict, Tensors] | None:
+        """(adapter_config entries, state dict) as the `peft` library reads them, or None where it has no such type."""
+        return None
+
+
+class WeightMethod(TrainedMethod):
+    """Trains some of the model's own weights."""
+
+    def trainable(self, net: nn.Module) -> list[str]:
+        """Names of the parameters to train."""
+        raise NotImplementedError
+
+
+class CourseMethod(Method):
+    """Trains another method first, on other records than the person's: instruction tuning."""
+
+    family: ClassVar[str] = "instruction tuning"
+
+    @property
+    def update(self) -> TrainedMethod:
+        """What learns."""
+        raise NotImplementedError
+
+    def records(self, folder: str) -> list[Record]:
+        """What it learns from; paths are relative to the study's folder."""
+        raise NotImplementedError
+
+
+class Answerer(Protocol):
+    """A fitted baseline."""
+
+    def __call__(self, records: Sequence[Record]) -> list[dict[str, float]]:
+        """Per record, the probability of each label."""
+
+
+class BaselineMethod(Method):
+    """Needs no language model: what any of them must beat."""
+
+    family: ClassVar[str] = "baseline"
+
+    def fit(self, task: Task, train: Sequence[Record], seed: int) -> Answerer:
+        raise NotImplementedError
+
+    def as_dict(self) -> dict[str, Any]:
+        return self.model_dump()

@@ -1,0 +1,1 @@
+"""Floor 1: intervals, paired tests, multiple comparisons, the decision. Arrays in, named tuples out."""

@@ -1,0 +1,60 @@
+"""What the ledger holds: jobs, outcomes, curve points. Plain rows, never averaged away."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from tuneoff.core.cost import Cost
+
+__all__ = ["JobRow", "Outcome", "Point", "Split"]
+
+Split = Literal["train", "validation", "test"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """One record's result under one metric. stats None means unscored, and `why` says why.
+
+    Key: (job, step, split, record, metric, phrasing). answer: the label chosen or the text generated.
+    """
+
+    job: str
+    record: str
+    metric: str
+    split: Split
+    stats: tuple[float, ...] | None
+    step: int = 0
+    phrasing: int = 0
+    why: str = ""
+    answer: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Point:
+    """One point of a learning curve. loss: nats per trained token. value: the deciding metric on validation."""
+
+    job: str
+    step: int
+    records: int
+    train_loss: float | None
+    value: float | None
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobRow:
+    """One job: arm x trial x seed. status: planned, running, done or failed (then `why`).
+
+    chosen: this trial's settings won on validation, so that its seeds go to the test set.
+    """
+
+    key: str
+    arm: str
+    trial: int
+    seed: int
+    status: str
+    why: str = ""
+    knobs: dict = field(default_factory=dict)
+    cost: Cost = field(default_factory=Cost)
+    tested: bool = False
+    attempts: int = 0
+    folder: str = ""

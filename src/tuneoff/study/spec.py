@@ -1,0 +1,124 @@
+"""The study file: one TOML table for each question a comparison has to answer.
+
+    version = 1
+    arms = ["zero_shot", "few_shot", "soft_prompt_after", "lora", "lora -> soft_prompt"]
+    seeds = 3
+    trials = 1
+    [model]
+    name = "smollm2-135m-instruct"
+    [data]
+    path = "tickets.jsonl"
+    input = ["text"]
+    answer = "label"
+    [methods.lora]
+    rank = 8
+
+An arm is a name of methods, joined by ` + ` (together) and ` -> ` (one after the other). A table in the list
+gives an arm a name and knobs of its own: {name = "wide", use = "lora", lora = {rank = 64}}.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from tuneoff.core.config import Knobs, knob
+from tuneoff.core.errors import ConfigError
+from tuneoff.core.identity import content_hash
+
+__all__ = ["DataSpec", "ModelSpec", "StudySpec", "TrainSpec", "read_spec"]
+
+
+class ModelSpec(Knobs):
+    """[model]"""
+
+    name: str = knob("smollm2-135m-instruct", "an embedded name, a Hugging Face id, a folder, or a .gguf file")
+    device: str = knob("auto", "auto, cpu, cuda, cuda:0, mps")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = knob("auto", "number format of the frozen weights")
+    template: Literal["auto", "chat", "plain"] = knob("auto", "auto: the model's chat template where it has one")
+    trust_remote_code: bool = knob(False, "run the code that a hub repository carries")
+
+
+class DataSpec(Knobs):
+    """[data]"""
+
+    path: str = knob("", "one file or folder or hub id, split by tuneoff")
+    train: str = knob("", "separate files, instead of path")
+    validation: str = knob("", "a file of its own for choosing; else cut from train")
+    test: str = knob("", "a file of its own for the sealed test; else cut from path")
+    format: str = knob("auto", "auto (by the name's ending), or the name of a format plugin")
+    input: list[str] = knob([], "input columns, in the order they are shown; empty: guessed from the shape")
+    answer: str = knob("", "the column that holds the wanted answer; empty: guessed from the shape")
+    group: str = knob("", "a column whose equal values must not part in a split")
+    kind: Literal["auto", "choice", "text"] = knob("auto", "choice: one of a few labels; text: free text")
+    labels: dict[str, str] | list[str] = knob([], "allowed labels, or code = word for labels that are codes")
+    train_records: int = knob(0, "how many to train on; 0: all", ge=0)
+    validation_records: int = knob(0, "how many to choose on; 0: all of that split", ge=0)
+    test_records: int = knob(0, "how many to judge on; 0: all of that split", ge=0)
+    shares: list[float] = knob([0.6, 0.15, 0.25], "train, validation, test shares where tuneoff splits")
+    too_long: Literal["error", "truncate_left", "truncate_right"] = knob(
+        "error", "records longer than the model's context: an error, or cut the input on that side"
+    )
+
+
+class PromptSpec(Knobs):
+    """[prompt]"""
+
+    instruction: str = knob("", "what the model is asked to do; for a choice the labels are added")
+    list_labels: bool = knob(True, "name the allowed labels in the instruction of a choice task")
+    template: str = knob("", "your own wording with {field} places")
+
+
+class TrainSpec(Knobs):
+    """[train]: what all trained arms share."""
+
+    epochs: float = knob(2.0, "passes over the training records", gt=0)
+    batch_size: int = knob(8, "records per optimiser step", ge=1)
+    checks: int = knob(4, "validation checks over the schedule; the best one is kept", ge=1)
+    patience: int = knob(0, "stop after this many checks without a better one; 0: never", ge=0)
+    weight_decay: float = knob(0.0, "AdamW's decay", ge=0)
+    clip: float = knob(1.0, "largest norm of the gradient", gt=0)
+    max_length: int = knob(0, "longest record in tokens; 0: the model's context", ge=0)
+
+
+class StudySpec(Knobs):
+    """The whole file. folder: where its relative paths start; not a key of the file."""
+
+    version: Literal[1] = knob(1, "version of this file's form")
+    name: str = knob("study", "what the reports call it")
+    arms: list[str | dict[str, Any]] = knob(["zero_shot", "few_shot", "soft_prompt_after", "lora"], "who races")
+    seeds: int = knob(3, "runs of each finalist, with different random numbers", ge=1)
+    trials: int = knob(1, "settings tried per method, the first being its defaults", ge=1)
+    seed: int = knob(0, "where all random numbers start", ge=0)
+    metric: str = knob("", "the metric that decides; empty: accuracy for a choice, token_f1 for text")
+    metrics: list[str] = knob([], "further metrics to report")
+    margin: float = knob(0.01, "differences inside this are called practically equal", ge=0)
+    model: ModelSpec = Field(default_factory=ModelSpec)
+    data: DataSpec = Field(default_factory=DataSpec)
+    prompt: PromptSpec = Field(default_factory=PromptSpec)
+    train: TrainSpec = Field(default_factory=TrainSpec)
+    methods: dict[str, dict[str, Any]] = knob({}, "knobs of methods, by method name")
+    folder: str = Field(".", exclude=True)
+
+    def fingerprint(self) -> str:
+        """What must not change under a finished run: all but arms, seeds, trials, knobs, name and margin."""
+        free = {"arms", "seeds", "trials", "methods", "name", "margin"}
+        return content_hash(self.model_dump(mode="json", exclude=free | {"folder"}))
+
+
+def read_spec(path: Path) -> StudySpec:
+    """Read and check a study file. Raises ConfigError with the file, the line where TOML has one, and the mend."""
+    if path.is_dir():
+        path = path / "study.toml"
+    if not path.is_file():
+        raise ConfigError("study file not found", where=path, fix="tuneoff new YOUR_DATA writes one")
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"not valid TOML: {error}", where=path, fix="mend that line") from None
+    if "version" not in table:
+        raise ConfigError("the study file has no version", where=path, fix="add the line: version = 1")
+    if "folder" in table:
+        raise ConfigError("unknown key 'folder'", where=path, fix="remove it")
+    return StudySpec.build({**table, "folder": str(path.resolve().parent)}, where=str(path))

@@ -1,0 +1,181 @@
+"""The ledger: one SQLite file per run folder, appended to while the run goes, and the only truth.
+
+Verdict, report and table are views of it. Writing happens in one transaction per finished unit (a job, a
+checkpoint's outcomes), so a killed run leaves whole units only.
+
+    meta(key, value)      version of this form, fingerprint of the study, how often the test set was opened
+    jobs(...)             one row a job, its state, its cost
+    outcomes(...)         one row per (job, step, split, record, metric, phrasing)
+    points(...)           learning curves
+    events(...)           what happened when: starts, restarts, failures (never texts of records)
+"""
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+
+from tuneoff.core.cost import Cost
+from tuneoff.core.errors import StudyError
+from tuneoff.core.files import disk_full
+from tuneoff.study.outcome import JobRow, Outcome, Point
+
+__all__ = ["Ledger"]
+
+VERSION = 1
+
+SCHEMA = """
+create table meta (key text primary key, value text not null);
+create table jobs (
+    key text primary key, arm text not null, trial integer not null, seed integer not null,
+    status text not null, why text not null default '', knobs text not null, cost text not null default '{}',
+    tested integer not null default 0, attempts integer not null default 0, folder text not null default '');
+create table outcomes (
+    job text not null references jobs(key), step integer not null, split text not null, record text not null,
+    metric text not null, phrasing integer not null default 0, stats text, why text not null default '',
+    answer text not null default '',
+    primary key (job, step, split, record, metric, phrasing)) without rowid;
+create table points (
+    job text not null references jobs(key), step integer not null, records integer not null,
+    train_loss real, value real, seconds real not null, primary key (job, step)) without rowid;
+create table events (at real not null, job text not null, what text not null, detail text not null default '');
+"""
+
+
+class Ledger:
+    """Rows in, rows out. Safe for one writing process and any number of readers."""
+
+    def __init__(self, path: Path, *, create: bool = False):
+        self.path = path
+        if not create and not path.is_file():
+            raise StudyError(
+                "this folder holds no run", where=path.parent, fix="tuneoff run study.toml --out DIR makes one"
+            )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = not path.exists()
+        self._db = sqlite3.connect(path, timeout=30)
+        self._db.row_factory = sqlite3.Row
+        if fresh or not self._db.execute("select 1 from sqlite_master where name = 'meta'").fetchone():
+            self._db.executescript(f"pragma journal_mode = wal; begin; {SCHEMA} commit;")
+            self.set_meta("version", str(VERSION))
+        if self.meta("version") != str(VERSION):
+            raise StudyError(
+                "this run was made by another version of tuneoff",
+                where=path,
+                found=f"ledger version {self.meta('version')}",
+                allowed=f"version {VERSION}",
+                fix="open it with the version that made it",
+            )
+
+    def close(self) -> None:
+        self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All of the block's rows, or none of them."""
+        try:
+            with self._db:
+                yield self._db
+        except sqlite3.OperationalError as error:
+            if "full" in str(error) or "disk I/O" in str(error):
+                raise disk_full(self.path) from error
+            raise
+
+    def meta(self, key: str) -> str:
+        row = self._db.execute("select value from meta where key = ?", [key]).fetchone()
+        return row["value"] if row else ""
+
+    def set_meta(self, key: str, value: str) -> None:
+        with self.transaction() as db:
+            db.execute("insert or replace into meta values (?, ?)", [key, value])
+
+    def note(self, job: str, what: str, detail: str = "") -> None:
+        with self.transaction() as db:
+            db.execute("insert into events values (?, ?, ?, ?)", [time.time(), job, what, detail])
+
+    def events(self) -> list[sqlite3.Row]:
+        return self._db.execute("select * from events order by at").fetchall()
+
+    def add_job(self, job: JobRow) -> None:
+        """Enter a job once; a job that is there already is left as it is."""
+        row = [job.key, job.arm, job.trial, job.seed, job.status, json.dumps(job.knobs), job.folder]
+        with self.transaction() as db:
+            db.execute(
+                "insert or ignore into jobs (key, arm, trial, seed, status, knobs, folder) values (?,?,?,?,?,?,?)", row
+            )
+
+    def start(self, key: str) -> None:
+        with self.transaction() as db:
+            db.execute("update jobs set status = 'running', attempts = attempts + 1 where key = ?", [key])
+        self.note(key, "start")
+
+    def finish(self, key: str, cost: Cost, outcomes: Iterable[Outcome]) -> None:
+        """The job's validation outcomes and its state, in one transaction."""
+        with self.transaction() as db:
+            self._insert(db, outcomes)
+            db.execute(
+                "update jobs set status = 'done', why = '', cost = ? where key = ?", [json.dumps(cost.as_dict()), key]
+            )
+        self.note(key, "done")
+
+    def finish_test(self, key: str, cost: Cost, outcomes: Iterable[Outcome]) -> None:
+        """The job's test outcomes, in one transaction."""
+        with self.transaction() as db:
+            self._insert(db, outcomes)
+            db.execute("update jobs set tested = 1, cost = ? where key = ?", [json.dumps(cost.as_dict()), key])
+        self.note(key, "tested")
+
+    def fail(self, key: str, why: str) -> None:
+        with self.transaction() as db:
+            db.execute("update jobs set status = 'failed', why = ? where key = ?", [why, key])
+        self.note(key, "failed", why)
+
+    def add_point(self, point: Point) -> None:
+        row = [point.job, point.step, point.records, point.train_loss, point.value, point.seconds]
+        with self.transaction() as db:
+            db.execute("insert or replace into points values (?, ?, ?, ?, ?, ?)", row)
+
+    def jobs(self) -> list[JobRow]:
+        rows = self._db.execute("select * from jobs order by rowid").fetchall()
+        return [_job(row) for row in rows]
+
+    def points(self) -> list[Point]:
+        rows = self._db.execute("select * from points order by job, step").fetchall()
+        return [Point(**dict(row)) for row in rows]
+
+    def outcomes(self, *, split: str, metric: str | None = None, job: str | None = None) -> list[Outcome]:
+        query, values = "select * from outcomes where split = ?", [split]
+        for column, value in (("metric", metric), ("job", job)):
+            if value is not None:
+                query, values = f"{query} and {column} = ?", [*values, value]
+        return [_outcome(row) for row in self._db.execute(query + " order by job, record", values)]
+
+    def _insert(self, db: sqlite3.Connection, outcomes: Iterable[Outcome]) -> None:
+        names = [field.name for field in fields(Outcome)]
+        rows = [
+            [json.dumps(value) if name == "stats" and value is not None else value for name, value in _items(outcome)]
+            for outcome in outcomes
+        ]
+        places = ",".join("?" * len(names))
+        db.executemany(f"insert or replace into outcomes ({','.join(names)}) values ({places})", rows)
+
+
+def _items(outcome: Outcome) -> list[tuple[str, object]]:
+    return [(field.name, getattr(outcome, field.name)) for field in fields(Outcome)]
+
+
+def _job(row: sqlite3.Row) -> JobRow:
+    table = dict(row)
+    cost = Cost(**json.loads(table.pop("cost")))
+    knobs = json.loads(table.pop("knobs"))
+    tested = bool(table.pop("tested"))
+    return JobRow(**table, cost=cost, knobs=knobs, tested=tested)
+
+
+def _outcome(row: sqlite3.Row) -> Outcome:
+    table = dict(row)
+    stats = table.pop("stats")
+    return Outcome(**table, stats=tuple(json.loads(stats)) if stats is not None else None)

@@ -1,0 +1,1 @@
+"""Conformance kits for plugins: shared behaviour, run over whatever a plugin folder holds."""
