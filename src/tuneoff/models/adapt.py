@@ -50,7 +50,7 @@ Tensors = dict[str, Tensor]
 class Site:
     """A named place to adapt. role: one word of models/sites.py, such as `attn.q` or `embed`.
 
-    columns: which outputs belong to this role, where one module computes several (GPT-2's c_attn). heads and
+    columns: which outputs belong to this role, where one module computes several (GPT-2's c_attn); None: all. heads and
     head_dim: of the keys and values, at role `cache`.
     """
 
@@ -59,7 +59,7 @@ class Site:
     module: nn.Module
     in_dim: int
     out_dim: int
-    columns: slice = slice(None)
+    columns: slice | Tensor | None = None
     transposed: bool = False
     heads: int = 0
     head_dim: int = 0
@@ -68,7 +68,12 @@ class Site:
         """The frozen weight as [O, I] (or [O] for a norm)."""
         weight = self.module.weight
         weight = weight.T if self.transposed else weight
-        return weight[self.columns]
+        return weight if self.columns is None else weight[self.columns]
+
+    def bias(self) -> Tensor | None:
+        """The frozen bias [O], where there is one."""
+        bias = getattr(self.module, "bias", None)
+        return bias if bias is None or self.columns is None else bias[self.columns]
 
 
 class LowRank(NamedTuple):
@@ -116,6 +121,9 @@ class Start(Protocol):
     def vocabulary(self) -> Tensor:
         """[words, width]: the embeddings of all tokens, as the first layer receives them."""
 
+    def key_values(self, site: "Site", text: str, length: int) -> "KeyValues":
+        """The keys and values of one layer for the first `length` tokens of a text, repeated where it is shorter."""
+
 
 class Method(Knobs):
     """What all methods share. family: the row of the race it belongs to. paper: where it comes from."""
@@ -140,7 +148,7 @@ class PromptMethod(Method):
 
 
 class TrainedMethod(Method):
-    """Learns by gradient. lr and warmup are in each method's own file because their good values differ.
+    """Learns by gradient. Each has a knob `lr` of its own, because good rates differ a thousandfold.
 
     lr_unit: "absolute", or "embedding" where the rate counts in root mean squares of the embedding table
     (a step of 0.02 then moves a soft prompt by 2 % of a typical embedding's size, whatever the model's scale).

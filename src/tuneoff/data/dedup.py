@@ -1,0 +1,92 @@
+"""Duplicates and leakage: contents are equal when they differ in case and white space only.
+
+    "Card not arrived "  and  "card  not arrived"   are one content
+
+Same content and same answer: the later record is dropped. Same content and another answer: both stay, in one
+group, and are counted. A group that stands in a file which is tested on is removed from the files before it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from tuneoff.core.identity import content_hash
+from tuneoff.data.record import Record
+
+__all__ = ["Distinct", "content_key", "drop_duplicates", "drop_leaked", "join_groups"]
+
+
+class Distinct(NamedTuple):
+    """records: each (content, answer) once. removed: how many were dropped. contradicting: contents with several
+    answers."""
+
+    records: list[Record]
+    removed: int
+    contradicting: int
+
+
+def content_key(record: Record) -> str:
+    """The hash of what the record asks, in small letters, each run of white space as one space."""
+    return content_hash(_plain(record.content))
+
+
+def drop_duplicates(records: Iterable[Record]) -> Distinct:
+    """Keep the first of each (content, answer)."""
+    answers: dict[str, set[str]] = {}
+    kept, removed = [], 0
+    for record in records:
+        seen = answers.setdefault(content_key(record), set())
+        if record.target in seen:
+            removed += 1
+        else:
+            seen.add(record.target)
+            kept.append(record)
+    return Distinct(kept, removed, sum(len(seen) > 1 for seen in answers.values()))
+
+
+def join_groups(parts: Mapping[str, Sequence[Record]], named: bool) -> dict[str, list[Record]]:
+    """The same records, with equal contents in one group.
+
+    named: the groups come from a column; groups that share a content are then joined, and take the name that sorts
+    first. So a new record that links two groups may move the one whose name sorts last, and nothing else can.
+    """
+    keys = {name: [content_key(record) for record in part] for name, part in parts.items()}
+    if not named:
+        return {
+            name: [replace(record, group=key) for record, key in zip(part, keys[name])] for name, part in parts.items()
+        }
+    parent: dict[str, str] = {}
+    first: dict[str, str] = {}
+    for name, part in parts.items():
+        for record, key in zip(part, keys[name]):
+            _join(parent, record.group, first.setdefault(key, record.group))
+    return {
+        name: [replace(record, group=_root(parent, record.group)) for record in part] for name, part in parts.items()
+    }
+
+
+def drop_leaked(records: Sequence[Record], sealed: Iterable[Record]) -> tuple[list[Record], int, int]:
+    """(records whose group does not stand in `sealed`, records removed, groups removed)."""
+    closed = {record.group for record in sealed}
+    kept = [record for record in records if record.group not in closed]
+    return kept, len(records) - len(kept), len({record.group for record in records} & closed)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, str):
+        return " ".join(value.casefold().split())
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value]
+
+
+def _join(parent: dict[str, str], a: str, b: str) -> None:
+    low, high = sorted((_root(parent, a), _root(parent, b)))
+    parent[high] = low
+
+
+def _root(parent: dict[str, str], name: str) -> str:
+    while parent.get(name, name) != name:
+        parent[name] = parent.get(parent[name], parent[name])
+        name = parent[name]
+    return name

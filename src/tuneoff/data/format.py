@@ -1,0 +1,78 @@
+"""The contract of a data format: a name in, rows out, each with the line it stands on.
+
+    {"text": "card not arrived yet", "label": "card_arrival"}   in line 17 of tickets.jsonl is
+    Row({"text": "card not arrived yet", "label": "card_arrival"}, 17)
+
+A row that cannot be read is handed on as a row with `broken` set, so that reading goes on and all bad rows
+of a file are reported together. Only a file that cannot be read at all is an error at once.
+"""
+
+import gzip
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+from tuneoff.core.errors import DataError
+
+__all__ = ["Format", "Row", "read_text"]
+
+
+class Row(NamedTuple):
+    """table: column to value. line: counted from 1; the row's number where the format has no lines.
+
+    broken: why the row cannot be read (its table is then empty); "" for a good one.
+    """
+
+    table: Mapping[str, Any]
+    line: int
+    broken: str = ""
+
+
+class Format:
+    """One class per file of formats/. suffixes: endings of the names it reads, in small letters."""
+
+    suffixes: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def accepts(cls, path: str) -> bool:
+        """Whether `format = "auto"` gives it this name."""
+        return bool(cls.suffixes) and path.lower().endswith(cls.suffixes)
+
+    @classmethod
+    def remote(cls, path: str) -> bool:
+        """Whether this name can be fetched where no such file is on the disk."""
+        return False
+
+    def read(self, path: str | Path) -> Iterator[Row]:
+        """The rows in their order. Raises DataError where the file as a whole cannot be read."""
+        raise NotImplementedError
+
+    def write(self, path: str | Path, tables: Sequence[Mapping[str, Any]]) -> None:
+        """The inverse of read, so that answers go back in the form that the records came in."""
+        raise NotImplementedError
+
+
+def read_text(path: str | Path) -> str:
+    """A text file, whole; .gz is unpacked and a byte order mark dropped. Raises DataError if it is not UTF-8."""
+    data = _bytes(Path(path))
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        utf16 = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+        raise DataError(
+            "the file is not UTF-8 text",
+            where=f"{path}:{data[: error.start].count(10) + 1}",
+            found="UTF-16" if utf16 else f"the byte 0x{data[error.start]:02x}, which no UTF-8 text has there",
+            fix=f"save it as UTF-8, for example: iconv -f {'UTF-16' if utf16 else 'WINDOWS-1252'} -t UTF-8 OLD > NEW",
+        ) from None
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        data = path.read_bytes()
+        return gzip.decompress(data) if path.suffix.lower() == ".gz" else data
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(
+            "the file cannot be read", where=path, found=error, fix="check the file and its rights"
+        ) from None

@@ -1,0 +1,70 @@
+"""Choice or free text, and which labels a choice is made from.
+
+50 different answers at most, of 40 characters at most, that repeat: a choice. Anything else: text.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from tuneoff.core.errors import DataError
+from tuneoff.data.record import Record
+
+__all__ = ["are_codes", "check_labels", "guess_kind", "label_set"]
+
+CODE = re.compile(r"[-+]?\d+([.,]\d+)?|.{1,2}")
+MOST_LABELS = 50
+LONGEST_LABEL = 40
+
+
+def guess_kind(targets: Sequence[str]) -> Literal["choice", "text"]:
+    """choice where at most 50 distinct short answers repeat (five records each, on average), else text."""
+    distinct = set(targets)
+    few = len(distinct) <= min(MOST_LABELS, max(2, len(targets) / 5))
+    repeat = len(distinct) < len(targets)
+    return "choice" if few and repeat and all(len(target) <= LONGEST_LABEL for target in distinct) else "text"
+
+
+def are_codes(labels: Sequence[str]) -> bool:
+    """Whether all labels are numbers or of at most two characters: a model cannot know what they mean."""
+    return all(CODE.fullmatch(label) for label in labels)
+
+
+def label_set(records: Sequence[Record], labels: Mapping[str, str] | Sequence[str], where: str) -> tuple[str, ...]:
+    """The labels in their order: as the person lists them, else sorted. Raises DataError for codes without words."""
+    if labels:
+        return tuple(dict.fromkeys(labels.values() if isinstance(labels, Mapping) else labels))
+    found = tuple(sorted({record.target for record in records}))
+    if are_codes(found):
+        words = ", ".join(f'"{code}" = "..."' for code in found)
+        raise DataError(
+            "the labels are codes, and a model must be told what they mean",
+            where=where,
+            found=", ".join(found),
+            fix=f"[data] labels = {{{words}}}\nor, where the codes say it all: labels = {list(found)}"
+            '\nor, where the answers are to be written out: kind = "text"',
+        )
+    return found
+
+
+def check_labels(records: Sequence[Record], where: str) -> None:
+    """Raise DataError for one class only, and for labels seen once, which cannot stand in both train and test."""
+    counts = Counter(record.target for record in records)
+    if len(counts) == 1:
+        raise DataError(
+            f"all {len(records)} records have the same answer {next(iter(counts))!r}",
+            where=where,
+            fix="a choice needs at least two labels: check [data] answer, or add records of another label",
+        )
+    once = [record for record in records if counts[record.target] == 1]
+    if once:
+        lines = [f"{record.source}  {record.target!r}" for record in once[:5]]
+        more = [f"and {len(once) - 5} more"] if len(once) > 5 else []
+        raise DataError(
+            f"{len(once)} label{'s are' if len(once) > 1 else ' is'} seen once in all, so it cannot be learned and tested",
+            where=where,
+            found="\n".join([*lines, *more]),
+            fix="add a second record with that label, remove the record, or join it to another label with\n"
+            '[data] labels = {"old" = "new", ...}; where the answers are to be written out: kind = "text"',
+        )

@@ -1,0 +1,236 @@
+"""The one call from a study's [data] table to three clean splits, with a report of all that was done on the way.
+
+    data = load_data(path="tickets.jsonl", folder="/home/ann/support")
+    data.report.summary()[0] == "1,204 records to train on, 301 to choose on, 498 to judge on"
+
+The order: read, drop duplicates, join equal contents to one group, remove from train (and validation) what stands
+in the test file, cut what has no file of its own, check the labels, apply the limits.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from tuneoff.core.errors import DataError
+from tuneoff.data.dedup import drop_duplicates, drop_leaked, join_groups
+from tuneoff.data.labels import check_labels, guess_kind, label_set
+from tuneoff.data.read import read_records
+from tuneoff.data.record import Record
+from tuneoff.data.split import cut, in_order
+
+__all__ = ["SPLITS", "Data", "DataReport", "load_data"]
+
+SPLITS = ("train", "validation", "test")
+FEW_TEST_RECORDS = 150
+
+Parts = dict[str, list[Record]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DataReport:
+    """What was read, removed and left. All counts are records unless they say otherwise.
+
+    read: per file, before anything was removed. sizes: per split, at the end. labels: per split, label to count
+    (empty for free text). contradicting: contents that stand with more than one answer. leaked, leaked_groups:
+    removed from train or validation because their group stands in a split that is judged on.
+    """
+
+    read: Mapping[str, int]
+    sizes: Mapping[str, int]
+    duplicates: int = 0
+    contradicting: int = 0
+    leaked: int = 0
+    leaked_groups: int = 0
+    labels: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    def summary(self) -> list[str]:
+        """Plain sentences: sizes, what was removed, then the warnings."""
+        train, validation, test = (self.sizes[name] for name in SPLITS)
+        lines = [f"{train:,} records to train on, {validation:,} to choose on, {test:,} to judge on"]
+        if self.duplicates:
+            lines.append(f"{self.duplicates:,} exact duplicates removed")
+        if self.leaked:
+            lines.append(
+                f"{self.leaked:,} records ({self.leaked_groups:,} groups) removed from training or validation because "
+                "they also stand in what is judged on"
+            )
+        return [*lines, *self.warnings]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Data:
+    """Three splits that share no group. Every beginning of a split is a fair sample of it (see split.in_order)."""
+
+    train: tuple[Record, ...]
+    validation: tuple[Record, ...]
+    test: tuple[Record, ...]
+    kind: Literal["choice", "text"]
+    labels: tuple[str, ...]
+    report: DataReport
+
+
+def load_data(
+    *,
+    folder: str | Path = ".",
+    path: str = "",
+    train: str = "",
+    validation: str = "",
+    test: str = "",
+    format: str = "auto",
+    input: Sequence[str] = (),
+    answer: str = "",
+    group: str = "",
+    kind: Literal["auto", "choice", "text"] = "auto",
+    labels: Mapping[str, str] | Sequence[str] = (),
+    train_records: int = 0,
+    validation_records: int = 0,
+    test_records: int = 0,
+    shares: Sequence[float] = (0.6, 0.15, 0.25),
+) -> Data:
+    """Read, clean and split a study's data; the keywords are the keys of its [data] table.
+
+    folder: where relative paths start. Raises DataError with what to change.
+    """
+    files = _files(path, train, validation, test)
+    columns = {"format": format, "input": input, "answer": answer, "group": group, "labels": labels}
+    read = {name: read_records(file, folder=folder, **columns) for name, file in files.items()}
+    distinct = {name: drop_duplicates(records) for name, records in read.items()}
+    parts = join_groups({name: part.records for name, part in distinct.items()}, named=bool(group))
+    parts, leaked, leaked_groups = _without_leaks(parts)
+    everything = [record for part in parts.values() for record in part]
+    where = ", ".join(files.values())
+    kind = _kind(kind, labels, everything)
+    words = _labels(everything, labels, where) if kind == "choice" else ()
+    parts = _split(parts, shares, where)
+    limits = {"train": train_records, "validation": validation_records, "test": test_records}
+    used = {name: _limited(parts[name], limits[name], kind) for name in SPLITS}
+    contradicting = sum(part.contradicting for part in distinct.values())
+    report = DataReport(
+        read={files[name]: len(records) for name, records in read.items()},
+        sizes={name: len(used[name]) for name in SPLITS},
+        duplicates=sum(part.removed for part in distinct.values()),
+        contradicting=contradicting,
+        leaked=leaked,
+        leaked_groups=leaked_groups,
+        labels={name: _counts(used[name], words) for name in SPLITS} if kind == "choice" else {},
+        warnings=tuple(_warnings(parts, used, limits, words, contradicting)),
+    )
+    return Data(**{name: tuple(used[name]) for name in SPLITS}, kind=kind, labels=words, report=report)
+
+
+def _files(path: str, train: str, validation: str, test: str) -> dict[str, str]:
+    """Split name to file; what is missing is cut from train."""
+    if not (path or train):
+        raise DataError(
+            "the study names no data", fix='[data] path = "yours.jsonl"  (tuneoff splits it)\nor train and test'
+        )
+    if path and train:
+        raise DataError(
+            "[data] has both path and train",
+            found=[path, train],
+            fix="keep path (tuneoff splits it), or train and test",
+        )
+    if train and not test:
+        raise DataError(
+            "[data] train stands without test",
+            found=f'train = "{train}"',
+            fix=f'add test = "...", or let tuneoff cut the test set off: path = "{train}"',
+        )
+    named = {"train": path or train, "validation": validation, "test": test}
+    files = {name: file for name, file in named.items() if file}
+    if len(set(files.values())) < len(files):
+        raise DataError("[data] names one file twice", found=list(files.values()), fix="give each split its own file")
+    return files
+
+
+def _without_leaks(parts: Parts) -> tuple[Parts, int, int]:
+    """Test keeps all; validation loses what stands in test; train loses what stands in either."""
+    sealed: list[Record] = []
+    kept: Parts = {}
+    leaked = groups = 0
+    for name in reversed(SPLITS):
+        if name in parts:
+            kept[name], records, whole = drop_leaked(parts[name], sealed)
+            sealed += kept[name]
+            leaked, groups = leaked + records, groups + whole
+    return {name: kept[name] for name in SPLITS if name in kept}, leaked, groups
+
+
+def _kind(kind: str, labels: Mapping[str, str] | Sequence[str], records: Sequence[Record]) -> str:
+    if kind == "text" and labels:
+        raise DataError('[data] has labels, and kind = "text"', fix='remove the labels, or write kind = "choice"')
+    if kind != "auto":
+        return kind
+    return "choice" if labels else guess_kind([record.target for record in records])
+
+
+def _labels(records: Sequence[Record], labels: Mapping[str, str] | Sequence[str], where: str) -> tuple[str, ...]:
+    check_labels(records, where)
+    return label_set(records, labels, where)
+
+
+def _split(parts: Parts, shares: Sequence[float], where: str) -> Parts:
+    if len(shares) != 3 or abs(sum(shares) - 1) > 1e-6:
+        raise DataError(
+            "[data] shares must be three numbers that add up to 1 (train, validation, test)",
+            found=list(shares),
+            fix="shares = [0.6, 0.15, 0.25]",
+        )
+    wanted = {name: share for name, share in zip(SPLITS, shares) if name == "train" or name not in parts}
+    whole = {**parts, **cut(parts["train"], wanted)}
+    empty = [name for name in SPLITS if not whole[name]]
+    if empty:
+        sizes = ", ".join(f"{name} {len(whole[name])}" for name in SPLITS)
+        raise DataError(
+            f"no records are left for {' and '.join(empty)}",
+            where=where,
+            found=f"{sizes}, in {len({r.group for part in whole.values() for r in part})} groups that stay whole",
+            fix="add records, change [data] shares, or name a group column with more values",
+        )
+    return whole
+
+
+def _limited(records: list[Record], limit: int, kind: str) -> list[Record]:
+    ordered = in_order(records, stratified=kind == "choice")
+    return ordered[:limit] if limit else ordered
+
+
+def _counts(records: Sequence[Record], labels: Sequence[str]) -> dict[str, int]:
+    counts = Counter(record.target for record in records)
+    return {label: counts[label] for label in labels}
+
+
+def _warnings(
+    parts: Parts, used: Parts, limits: Mapping[str, int], labels: Sequence[str], contradicting: int
+) -> list[str]:
+    notes = [
+        f"{name}_records asks for {limits[name]:,}, and the split has {len(parts[name]):,}: all are used"
+        for name in SPLITS
+        if limits[name] > len(parts[name])
+    ]
+    if contradicting:
+        notes.append(f"{contradicting:,} texts stand with more than one answer: no arm can get all of them right")
+    if len(used["test"]) < FEW_TEST_RECORDS:
+        notes.append(f"only {len(used['test'])} test records: small differences between arms cannot be seen")
+    return notes + _label_warnings(used, labels)
+
+
+def _label_warnings(used: Parts, labels: Sequence[str]) -> list[str]:
+    seen = {name: {record.target for record in used[name]} for name in SPLITS}
+    notes = [
+        f"the label {label!r} is in the {name} records but in no training record: a trained arm cannot learn it"
+        for name in ("validation", "test")
+        for label in labels
+        if label in seen[name] - seen["train"]
+    ]
+    notes += [
+        f"the label {label!r} is in no record" for label in labels if not any(label in seen[name] for name in SPLITS)
+    ]
+    folded = Counter(label.casefold() for label in labels)
+    twins = [label for label in labels if folded[label.casefold()] > 1]
+    if twins:
+        notes.append(f"some labels differ in capital letters only: {', '.join(twins)}")
+    return notes

@@ -1,0 +1,128 @@
+"""From a file to records: find it, read its rows, and report every bad row at once with its line.
+
+read_records("tickets.jsonl", folder="/home/ann/support")[16].source == "tickets.jsonl:17"
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from tuneoff.core import plugins
+from tuneoff.core.errors import DataError, nearest
+from tuneoff.data.format import Format, Row
+from tuneoff.data.record import Record
+from tuneoff.data.shapes import Shape, Unusable, find_shape, to_record, unknown_column
+
+__all__ = ["columns_of", "read_records", "read_rows", "read_shape", "report_bad_rows"]
+
+SHOWN = 5
+
+
+def read_records(
+    path: str,
+    *,
+    folder: str | Path = ".",
+    format: str = "auto",
+    input: Sequence[str] = (),
+    answer: str = "",
+    group: str = "",
+    labels: Mapping[str, str] | Sequence[str] = (),
+    answered: bool = True,
+) -> list[Record]:
+    """All records of a file, a folder or a hub id, in its order, duplicates included.
+
+    folder: where a relative path starts. input, answer: columns; empty means recognised by their names. labels:
+    allowed answers, or code to word. answered: False reads records to predict, whose target may be "".
+    Raises DataError for a missing or empty file, an unknown column, and bad rows (all of them together).
+    """
+    rows = list(read_rows(path, folder=folder, format=format))
+    shape = read_shape(rows, path, input=input, answer=answer, answered=answered)
+    if group and group not in columns_of(rows):
+        raise unknown_column(group, columns_of(rows), path)
+    records, bad = [], []
+    for row in rows:
+        try:
+            if row.broken:
+                raise Unusable(row.broken)
+            source = f"{path}:{row.line}"
+            records.append(to_record(row.table, shape, group=group, labels=labels, answered=answered, source=source))
+        except Unusable as why:
+            bad.append((row.line, str(why)))
+    report_bad_rows(path, bad, len(rows))
+    return records
+
+
+def read_shape(
+    rows: Sequence[Row], path: str, *, input: Sequence[str] = (), answer: str = "", answered: bool = True
+) -> Shape:
+    """The shape of rows that were read from `path`."""
+    if not columns_of(rows):
+        report_bad_rows(path, [(row.line, row.broken or "no columns") for row in rows], len(rows))
+    return find_shape(columns_of(rows), input=input, answer=answer, answered=answered, where=path)
+
+
+def columns_of(rows: Sequence[Row]) -> list[str]:
+    """Every column that some row has, in order of appearance."""
+    return list(dict.fromkeys(name for row in rows for name in row.table))
+
+
+def report_bad_rows(path: str, bad: Sequence[tuple[int, str]], total: int) -> None:
+    """Raise one DataError for all (line, why) of a file; the first five are shown."""
+    if not bad:
+        return
+    shown = [f"{path}:{line}  {why}" for line, why in bad[:SHOWN]]
+    rest = len(bad) - len(shown)
+    lines = [*shown, f"and {rest} more"] if rest else shown
+    rows = "row" if total == 1 else "rows"
+    problem = f"{len(bad)} of {total} {rows} cannot be used"
+    raise DataError(
+        problem, where=path, found="\n".join(lines), fix="mend or remove them; nothing was left out silently"
+    )
+
+
+def read_rows(path: str, *, folder: str | Path = ".", format: str = "auto") -> Iterator[Row]:
+    """The rows of a file, a folder or a hub id, broken ones included. Raises DataError where there are none."""
+    place = _place(path, Path(folder))
+    count = 0
+    for count, row in enumerate(_format(path, place, Path(folder), format).read(place), start=1):
+        yield row
+    if not count:
+        raise DataError("no records in it", where=place, fix="check that it is the right file")
+
+
+def _place(path: str, folder: Path) -> str:
+    """The path on this disk; a name that stands nowhere in `folder` is left as it is, for it may be a hub id."""
+    name, mark, part = path.partition("#")
+    whole, full = Path(folder, path).expanduser(), Path(folder, Path(name).expanduser())
+    if whole.is_file():
+        return str(whole)
+    beside = full.parent != folder and full.parent.is_dir()  # data/x is no hub id where the folder data is here
+    return f"{full}{mark}{part}" if full.exists() or beside else path
+
+
+def _format(path: str, place: str, folder: Path, format: str) -> Format:
+    known = [plugins.load("formats", name) for name in (plugins.names("formats") if format == "auto" else [format])]
+    taking = [cls for cls in known if format != "auto" or cls.accepts(place)]
+    here = Path(place).exists() or Path(place.partition("#")[0]).is_dir()
+    if not here and not any(cls.remote(place) for cls in taking):
+        raise _missing(path, folder)
+    if not taking:
+        endings = sorted(ending for cls in known for ending in cls.suffixes)
+        raise DataError(
+            f"cannot tell the format of {Path(path).name!r}",
+            where=place,
+            allowed=endings,
+            fix='save it as one of these, or name the format in the study file: [data] format = "csv"',
+        )
+    return taking[0]()
+
+
+def _missing(path: str, folder: Path) -> DataError:
+    full = Path(folder, path)
+    if not full.parent.is_dir():
+        return DataError(
+            "folder not found", where=full.parent, fix="check the path; it starts at the study file's folder"
+        )
+    names = sorted(entry.name for entry in full.parent.iterdir() if not entry.name.startswith("."))
+    few = [*names[:10], f"and {len(names) - 10} more"] if len(names) > 10 else names
+    hint = nearest(full.name, names) or "check the path; a hub dataset is written owner/name#split"
+    return DataError("file not found", where=full, found=few or "an empty folder", fix=hint)

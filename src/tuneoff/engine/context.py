@@ -1,0 +1,129 @@
+"""What comes before the answer, run as seldom as its mathematics allows.
+
+Prefix once: the start that all prompts share (virtual positions included) runs as a single row, with gradient
+where something learns there, and is seen by every row. In a causal model this is exact.
+
+Context cache: where nothing learned acts on the prompt's text (no adapter, or only virtual positions after it),
+the keys and values of a prompt never change. They are computed once per record and shared by all arms, trials
+and seeds that ask with the same ids.
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import psutil
+import torch
+from torch import Tensor
+
+from tuneoff.core.identity import content_hash
+from tuneoff.engine.attach import Worn
+from tuneoff.engine.past import Past, stacked
+
+__all__ = ["ContextCache", "Contexts", "padded"]
+
+SHARE_OF_FREE_MEMORY = 0.25
+
+
+class ContextCache:
+    """Pasts of frozen prompts, by content, within a byte budget (a quarter of the free memory unless told).
+
+    What does not fit is computed again: keeping the oldest is right here, because epochs visit records in turn.
+    """
+
+    def __init__(self, budget_bytes: int | None = None):
+        free = psutil.virtual_memory().available
+        self.budget_bytes = int(free * SHARE_OF_FREE_MEMORY) if budget_bytes is None else budget_bytes
+        self.bytes = 0
+        self.hits = self.misses = 0
+        self._kept: OrderedDict[str, tuple[Past, Tensor]] = OrderedDict()
+
+    def get(self, key: str) -> tuple[Past, Tensor] | None:
+        found = self._kept.get(key)
+        self.hits += found is not None
+        self.misses += found is None
+        return found
+
+    def put(self, key: str, past: Past, last_hidden: Tensor) -> None:
+        size = sum(tensor.nbytes for tensor in (*past.keys, *past.values, last_hidden))
+        if key not in self._kept and self.bytes + size <= self.budget_bytes:
+            self._kept[key] = (past, last_hidden)
+            self.bytes += size
+
+
+class Contexts:
+    """Turns prompts into pasts for one worn base.
+
+    shared: the token ids that all prompts start with. cache: None where the text is not frozen.
+    """
+
+    def __init__(self, worn: Worn, shared: Sequence[int], cache: ContextCache | None):
+        self.worn = worn
+        self.shared = tuple(shared)
+        self.cache = cache if worn.text_is_frozen else None
+        self._start_key = content_hash([worn.base.fingerprint, self.shared])
+
+    def start(self) -> Past | None:
+        """One row: learned keys and values, virtual positions, shared text."""
+        if self.cache is None:
+            return self._run_start()
+        kept = self.cache.get(self._start_key)
+        if kept is None:
+            past = self._run_start()
+            if past is None:
+                return None
+            kept = (past.row(0), torch.zeros(0))
+            self.cache.put(self._start_key, *kept)
+        return kept[0]
+
+    def _run_start(self) -> Past | None:
+        first = self.worn.first_past()
+        owners = self.worn.virtual_ids("before")
+        ids = [0] * len(owners) + list(self.shared)
+        if not ids:
+            return first
+        device = self.worn.base.device
+        ids_1T = torch.tensor([ids], device=device)
+        owner = torch.tensor([owners + [-1] * len(self.shared)], device=device)
+        offset = 0 if first is None else first.position.shape[1]
+        position = torch.arange(offset, offset + len(ids), device=device)[None]
+        _, own = self.worn.advance(ids_1T, position, torch.ones_like(ids_1T, dtype=torch.bool), first, owner)
+        return own if first is None else first.then(own)
+
+    def run(self, start: Past | None, prompts: Sequence[Sequence[int]]) -> tuple[Past, Tensor]:
+        """The pasts of prompts behind the start, and the hidden state [R, width] of each prompt's last token."""
+        texts, last = self._run(start, prompts) if self.cache is None else self._kept(start, prompts)
+        return texts if start is None else start.expand(len(prompts)).then(texts), last
+
+    def _kept(self, start: Past | None, prompts: Sequence[Sequence[int]]) -> tuple[Past, Tensor]:
+        keys = [content_hash([self._start_key, prompt]) for prompt in prompts]
+        kept = {key: self.cache.get(key) for key in keys}
+        missing = [at for at, key in enumerate(keys) if kept[key] is None]
+        if missing:
+            with torch.no_grad():
+                texts, last = self._run(start, [prompts[at] for at in missing])
+            for row, at in enumerate(missing):
+                kept[keys[at]] = (texts.row(row), last[row].detach().clone())
+                self.cache.put(keys[at], *kept[keys[at]])
+        return stacked([kept[key][0] for key in keys]), torch.stack([kept[key][1] for key in keys])
+
+    def _run(self, start: Past | None, prompts: Sequence[Sequence[int]]) -> tuple[Past, Tensor]:
+        ids, real = padded([prompt[len(self.shared) :] for prompt in prompts], self.worn.base.device)
+        position = self.offset(start) + torch.arange(ids.shape[1], device=ids.device).expand_as(ids)
+        before = None if start is None else start.expand(len(prompts))
+        hidden, texts = self.worn.advance(ids, position, real, before)
+        return texts, hidden[torch.arange(len(prompts)), real.sum(dim=1) - 1]
+
+    def offset(self, start: Past | None) -> int:
+        """The position of the first token behind the start."""
+        return 0 if start is None else int(start.next_position[0])
+
+
+def padded(rows: Sequence[Sequence[int]], device, fill: int = 0) -> tuple[Tensor, Tensor]:
+    """Rows of ids as [R, T] with padding at the end, and where they are real."""
+    longest = max(len(row) for row in rows)
+    ids = torch.full((len(rows), longest), fill, device=device)
+    real = torch.zeros((len(rows), longest), dtype=torch.bool, device=device)
+    for at, row in enumerate(rows):
+        ids[at, : len(row)] = torch.tensor(row, device=device)
+        real[at, : len(row)] = True
+    return ids, real

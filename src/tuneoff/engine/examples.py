@@ -1,0 +1,111 @@
+"""Records as token ids: prompt rendered, answer encoded, length fitted. And the start that all prompts share."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from tuneoff.core.errors import DataError
+from tuneoff.data.prompt import Prompt
+from tuneoff.data.record import Record
+from tuneoff.models.base import Base
+from tuneoff.models.chat import Encoded
+
+__all__ = ["Example", "encode", "shared_start"]
+
+TooLong = Literal["error", "truncate_left", "truncate_right"]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A record with its ids. cut: how many words of its input were cut away to fit."""
+
+    record: Record
+    ids: Encoded
+    dropped_demonstrations: int = 0
+    cut: int = 0
+
+
+def encode(
+    base: Base,
+    prompt: Prompt,
+    records: Sequence[Record],
+    *,
+    reserve: int = 0,
+    limit: int = 0,
+    too_long: TooLong = "error",
+) -> list[Example]:
+    """Render and encode records. reserve: virtual positions that must fit too. limit: tokens; 0 is the context.
+
+    Raises DataError for a record longer than the limit (unless it may be cut; demonstrations are dropped before
+    any text is), and for a record without a trained token.
+    """
+    limit = min(limit or base.context, base.context) - reserve
+    return [_encode_one(base, prompt, record, limit, too_long) for record in records]
+
+
+def _encode_one(base: Base, prompt: Prompt, record: Record, limit: int, too_long: TooLong) -> Example:
+    ids = base.chat.encode(prompt.render(record), record.target)
+    if len(ids.answer) < 2:
+        raise DataError(
+            "a record has no trained token", where=record.source, found=repr(record.target), fix="give it an answer"
+        )
+    if len(ids.ids) <= limit:
+        return Example(record, ids)
+    if too_long == "error":
+        raise DataError(
+            "a record is longer than the model can read",
+            where=record.source,
+            found=f"{len(ids.ids)} tokens with its prompt",
+            allowed=f"{limit} tokens",
+            fix='write too_long = "truncate_right" (or "truncate_left") under [data], or shorten the record',
+        )
+    return _fit(base, prompt, record, limit, too_long)
+
+
+def _fit(base: Base, prompt: Prompt, record: Record, limit: int, too_long: TooLong) -> Example:
+    """Drop demonstrations first, then words of the longest field."""
+    dropped = 0
+    while prompt.demonstrations and not prompt.nearest:
+        prompt = replace(prompt, demonstrations=prompt.demonstrations[1:])
+        dropped += 1
+        ids = base.chat.encode(prompt.render(record), record.target)
+        if len(ids.ids) <= limit:
+            return Example(record, ids, dropped)
+    prompt = replace(prompt, nearest=0, demonstrations=())
+    field = max(record.fields, key=lambda name: len(record.fields[name]), default="")
+    words = record.fields.get(field, "").split()
+    low, high = 0, len(words)  # the most words that fit, by bisection
+    while low < high:
+        middle = (low + high + 1) // 2
+        if len(_with_words(base, prompt, record, field, words, middle, too_long).ids) <= limit:
+            low = middle
+        else:
+            high = middle - 1
+    if low == 0:
+        raise DataError(
+            "the prompt alone is longer than the model can read",
+            where=record.source,
+            allowed=f"{limit} tokens",
+            fix="shorten the instruction, or use a model with a longer context",
+        )
+    ids = _with_words(base, prompt, record, field, words, low, too_long)
+    return Example(record, ids, dropped, cut=len(words) - low)
+
+
+def _with_words(base, prompt, record, field, words, count, too_long) -> Encoded:
+    kept = words[:count] if too_long == "truncate_right" else words[len(words) - count :]
+    shortened = replace(record, fields={**record.fields, field: " ".join(kept)})
+    return base.chat.encode(prompt.render(shortened), record.target)
+
+
+def shared_start(prompts: Sequence[Sequence[int]]) -> int:
+    """How many first tokens all prompts share, leaving each at least one of its own."""
+    if not prompts:
+        return 0
+    first, last = min(prompts), max(prompts)  # the extremes in order differ wherever any two do
+    length = 0
+    for a, b in zip(first, last):
+        if a != b:
+            break
+        length += 1
+    return min(length, min(len(prompt) for prompt in prompts) - 1)

@@ -1,0 +1,69 @@
+"""Greedy decoding in batches: the shared start once, finished rows leave the batch."""
+
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from tuneoff.engine.attach import Worn
+from tuneoff.engine.batches import by_length
+from tuneoff.engine.context import ContextCache, Contexts
+from tuneoff.engine.examples import shared_start
+from tuneoff.engine.past import Past
+from tuneoff.engine.score import after_prompt
+
+__all__ = ["Written", "generate"]
+
+
+class Written(NamedTuple):
+    """ids: without the token that ended it. ended: whether the model ended it itself."""
+
+    ids: list[int]
+    ended: bool
+
+
+@torch.no_grad()
+def generate(
+    worn: Worn,
+    prompts: Sequence[Sequence[int]],
+    *,
+    max_tokens: int,
+    stops: Collection[int],
+    cache: ContextCache | None = None,
+    batch_size: int = 16,
+) -> list[Written]:
+    """The most likely continuation of each prompt, token by token."""
+    contexts = Contexts(worn, prompts[0][: shared_start(prompts)], cache)
+    start = contexts.start()
+    written: list[Written] = [Written([], False)] * len(prompts)
+    for rows in by_length([len(prompt) for prompt in prompts], batch_size):
+        past, last = contexts.run(start, [prompts[i] for i in rows])
+        past, last = after_prompt(worn, past, last)
+        for at, row in zip(rows, _continue(worn, past, last, max_tokens, stops)):
+            written[at] = row
+    return written
+
+
+def _continue(worn: Worn, past: Past, last: Tensor, max_tokens: int, stops: Collection[int]) -> list[Written]:
+    texts: list[list[int]] = [[] for _ in range(past.rows)]
+    ended = [False] * past.rows
+    live = list(range(past.rows))
+    for _ in range(max_tokens):
+        token = worn.base.head(last).argmax(dim=-1)
+        for row, word in zip(live, token.tolist()):
+            if word in stops:
+                ended[row] = True
+            else:
+                texts[row].append(word)
+        going = [at for at, row in enumerate(live) if not ended[row]]
+        if not going:
+            break
+        if len(going) < len(live):
+            kept = torch.tensor(going, device=last.device)
+            past, token, live = past.select(kept), token[kept], [live[at] for at in going]
+        ids = token[:, None]
+        real = torch.ones_like(ids, dtype=torch.bool)
+        hidden, own = worn.advance(ids, past.next_position[:, None], real, past)
+        past, last = past.then(own), hidden[:, -1]
+    return [Written(text, end) for text, end in zip(texts, ended)]

@@ -1,0 +1,93 @@
+"""A dataset of the Hugging Face hub, or a folder: one saved with save_to_disk, or one of Parquet, JSONL or CSV files.
+
+    stanfordnlp/imdb#train        a hub id and a split
+    nyu-mll/glue#sst2/train       with a configuration
+    mydata#train                  a folder and a split
+
+The part after # may be left out where there is one split only. Class numbers become the names that the dataset
+gives them. Needs the package `datasets` (the extra `hub`).
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tuneoff.core.errors import DataError, MissingExtra, nearest
+from tuneoff.data.format import Format, Row
+
+__all__ = ["HfDataset"]
+
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+ENDING = re.compile(r"\.[A-Za-z]\w{1,6}$")  # tickets.xlsx is a file that is not there, not a hub id
+
+
+class HfDataset(Format):
+    """A hub id or a folder, `NAME`, `NAME#SPLIT` or `NAME#CONFIG/SPLIT`. A row's line is its number, from 1."""
+
+    @classmethod
+    def accepts(cls, path: str) -> bool:
+        name = path.partition("#")[0]
+        return Path(name).is_dir() or ("/" in name and cls.remote(path))
+
+    @classmethod
+    def remote(cls, path: str) -> bool:
+        name = path.partition("#")[0]
+        return bool(HUB_ID.fullmatch(name)) and not ENDING.search(name)
+
+    def read(self, path: str | Path) -> Iterator[Row]:
+        name, _, part = str(path).partition("#")
+        config, _, split = part.rpartition("/")
+        data = _split(_load(name, config), name, split)
+        classes = {column: kind.int2str for column, kind in data.features.items() if hasattr(kind, "int2str")}
+        for line, table in enumerate(data, start=1):
+            yield Row({column: _named(value, classes.get(column)) for column, value in table.items()}, line)
+
+    def write(self, path: str | Path, tables: Sequence[Mapping[str, Any]]) -> None:
+        _datasets().Dataset.from_list([dict(table) for table in tables]).save_to_disk(str(path))
+
+
+def _datasets():
+    try:
+        import datasets
+    except ImportError:
+        raise MissingExtra("datasets", "hub", "reading a Hugging Face dataset or a folder") from None
+    return datasets
+
+
+def _load(name: str, config: str):
+    datasets = _datasets()
+    folder = Path(name)
+    saved = (folder / "dataset_dict.json").is_file() or (folder / "state.json").is_file()
+    try:
+        return datasets.load_from_disk(name) if saved else datasets.load_dataset(name, config or None)
+    except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
+        local = "put .parquet, .jsonl or .csv files in it, or name one of its files"
+        hub = "check the id (owner/name#config/split) and the network; a private one needs: hf auth login"
+        raise DataError(
+            "the dataset cannot be loaded", where=name, found=_first_line(error), fix=local if folder.exists() else hub
+        ) from None
+
+
+def _split(loaded: Any, name: str, split: str):
+    if not isinstance(loaded, dict):
+        if split not in ("", str(loaded.split)):
+            raise DataError(f"no split {split!r}: this dataset has one part only", where=name, fix=f'write "{name}"')
+        return loaded
+    if not split and len(loaded) == 1:
+        return next(iter(loaded.values()))
+    if split in loaded:
+        return loaded[split]
+    problem = f"no split {split!r} in the dataset" if split else "the dataset has several splits"
+    each = f'name one, such as "{name}#{next(iter(loaded), "train")}"; [data] train, validation and test take one each'
+    raise DataError(problem, where=name, allowed=list(loaded), fix=nearest(split, loaded) or each)
+
+
+def _named(value: Any, name_of: Any) -> Any:
+    if name_of is None or value is None:
+        return value
+    return name_of(value) if value >= 0 else None  # -1 marks a hidden answer
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__

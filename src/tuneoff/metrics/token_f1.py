@@ -1,0 +1,30 @@
+"""Words shared by answer and target, as F1 of precision and recall, after SQuAD's normalisation
+(Rajpurkar et al., EMNLP 2016).
+
+    answer "in the Eiffel Tower", target "Eiffel Tower"     precision 2/3, recall 2/2, F1 0.8
+"""
+
+from collections import Counter
+
+from tuneoff.data.plain import plain
+from tuneoff.data.record import Record
+from tuneoff.data.task import Task
+from tuneoff.evaluation.metric import Answer, Metric
+
+__all__ = ["TokenF1"]
+
+
+class TokenF1(Metric):
+    name = "token_f1"
+    kinds = ("text",)
+
+    def row(self, answer: Answer, record: Record, task: Task) -> tuple[float, ...]:
+        return (_f1(plain(answer.text).split(), plain(record.target).split()) if answer.readable else 0.0,)
+
+
+def _f1(said: list[str], wanted: list[str]) -> float:
+    """Two answers without a word (such as "the" and "a") are equal; one without is wrong."""
+    if not said or not wanted:
+        return float(said == wanted)
+    shared = (Counter(said) & Counter(wanted)).total()
+    return 2 * shared / (len(said) + len(wanted))

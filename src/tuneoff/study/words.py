@@ -1,0 +1,292 @@
+"""The verdict in plain words, made from its figures alone, so that it can be written anew from verdict.json.
+
+    lora wins: accuracy 83.2 % (95 % interval 79.0 to 87.4 %), 20.1 points better than few_shot, the next best (95 %
+    interval 15.0 to 25.2). Tuning pays. It beats the baselines: majority by 40.3 points (35.0 to 45.6), tfidf by
+    9.0 points (4.1 to 13.9). Recommended: lora; no other arm comes up to it. Measured on 400 test records with 3
+    seeds of every arm that has randomness.
+
+Scores are given in per cent and their differences in points; losses in nats.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from tuneoff.stats.power import More
+from tuneoff.study.judgement import Contrast, Standing, Verdict
+
+__all__ = ["amount", "gap", "notes", "reason", "title"]
+
+UNTRAINED = ("baseline", "prompting")
+TITLES = {"macro_f1": "macro F1", "token_f1": "token F1", "rouge_l": "ROUGE-L", "chrf": "chrF", "nll": "loss"}
+
+
+class Lead(NamedTuple):
+    """How much better x is than y; below 0: worse."""
+
+    by: float
+    low: float
+    high: float
+    contrast: Contrast
+
+
+def reason(verdict: Verdict) -> str:
+    """The whole paragraph."""
+    tested = _tested(verdict)
+    if not tested:
+        return _join(_nothing_tested(verdict), _others(verdict))
+    if len(verdict.facts["finalists"]) == 1:
+        return _join(_alone(verdict, tested[0]), _evidence(verdict), _others(verdict))
+    if _baseline_winner(verdict):
+        parts = [_nothing_better(verdict)]
+    else:
+        parts = [_headline(verdict), _tuning(verdict), _over_baselines(verdict)]
+    return _join(*parts, _advice(verdict), _evidence(verdict), _others(verdict))
+
+
+def title(metric: str) -> str:
+    """A metric's name as a person writes it."""
+    return TITLES.get(metric, metric.replace("_", " "))
+
+
+def amount(value: float, up: bool) -> str:
+    """A figure: 83.2 % of a score, 0.412 nats of a loss."""
+    return f"{100 * value:.1f} %" if up else f"{value:.3f} nats"
+
+
+def gap(value: float, up: bool) -> str:
+    """A difference of two figures: 6.1 points, 0.051 nats."""
+    return f"{_bare(value, up)} points" if up else f"{_bare(value, up)} nats"
+
+
+def notes(more: More | None, unknown: Sequence[str]) -> str:
+    """What would settle a comparison, and what it does not cover."""
+    limits = f"the seed spread of {_list(unknown)} is unknown" if unknown else ""
+    parts = [_settling(more) if more else "", limits]
+    return "; ".join(part for part in parts if part)
+
+
+def _settling(more: More) -> str:
+    records = f"about {more.records} more test records" if more.records else ""
+    seeds = f"about {more.seeds} more {'seed' if more.seeds == 1 else 'seeds'}" if more.seeds else ""
+    if not records and not seeds:
+        return "no reasonable number of further records or seeds would settle it"
+    return f"{(' together with ' if more.together else ' or ').join(filter(None, (records, seeds)))} would settle it"
+
+
+def _headline(verdict: Verdict) -> str:
+    names = verdict.winners
+    if len(names) == 1:
+        return _sole_winner(verdict)
+    listed = _list([f"{name} ({_figure(verdict, name)})" for name in names])
+    lead = _lead(verdict, names[0], names[1])
+    if all(_lead(verdict, a, b).contrast.kind == "practically_equal" for a in names for b in names if a < b):
+        margin = gap(verdict.facts["margin"], _up(verdict))
+        return f"{listed} are practically equal on {title(verdict.metric)}: no difference goes beyond {margin}."
+    pair = "the difference is" if len(names) == 2 else f"{names[0]} is ahead of {names[1]} by"
+    settling = f" {_sentence(lead.contrast.note)}" if lead.contrast.note else ""
+    return f"{listed} are too close to call on {title(verdict.metric)}: {pair} {_measure(verdict, lead)}.{settling}"
+
+
+def _sole_winner(verdict: Verdict) -> str:
+    name = verdict.winners[0]
+    second = next(arm for arm in verdict.facts["finalists"] if arm != name)
+    lead = _lead(verdict, name, second)
+    return (
+        f"{name} wins: {title(verdict.metric)} {_with_interval(verdict, name)}; it is better than {second}, "
+        f"the next best, by {_measure(verdict, lead)}."
+    )
+
+
+def _nothing_better(verdict: Verdict) -> str:
+    name = _baseline_winner(verdict)
+    always = verdict.facts["constant"].get(name)
+    what = f"always saying {always!r} ({name})" if always else f"{name}, which needs no language model"
+    head = f"Nothing here is measurably better than {what}: {title(verdict.metric)} {_with_interval(verdict, name)}."
+    models = [arm for arm in verdict.facts["finalists"] if _family(verdict, arm) != "baseline"]
+    if not models:
+        return head
+    lead = _lead(verdict, models[0], name)
+    side = "ahead" if lead.by > 0 else "behind"
+    sure = ", which is measurably worse" if lead.contrast.different else ""
+    return _join(
+        head,
+        f"The best arm with a language model, {models[0]}, has {_figure(verdict, models[0])} and is {side} by "
+        f"{_measure(verdict, lead if lead.by > 0 else _turned(lead))}{sure}.",
+        _sentence(lead.contrast.note) if lead.contrast.kind == "open" else "",
+    )
+
+
+def _tuning(verdict: Verdict) -> str:
+    """Whether tuning beats prompting; the figures only where the headline has not given them."""
+    tuned = _best(verdict, lambda family: family not in UNTRAINED)
+    prompt = _best(verdict, lambda family: family == "prompting")
+    if not tuned or not prompt:
+        return ""
+    lead = _lead(verdict, tuned, prompt)
+    told = {tuned, prompt} == set(verdict.facts["finalists"][:2])
+    if not lead.contrast.different:
+        word = "practically equal here" if lead.contrast.kind == "practically_equal" else "not told apart here"
+        rest = "" if told else f": {tuned} against {prompt}, the best prompt, is {_signed(verdict, lead)}"
+        return f"Tuning and prompting are {word}{rest}."
+    if lead.by > 0:
+        return (
+            "Tuning pays."
+            if told
+            else f"Tuning pays: {tuned} beats {prompt}, the best prompt, by {_measure(verdict, lead)}."
+        )
+    rest = "" if told else f": {prompt} beats {tuned}, the best tuned arm, by {_measure(verdict, _turned(lead))}"
+    return f"Tuning does not pay here{rest}."
+
+
+def _over_baselines(verdict: Verdict) -> str:
+    best = verdict.winners[0]
+    leads = [
+        (name, _lead(verdict, best, name))
+        for name in verdict.facts["finalists"]
+        if _family(verdict, name) == "baseline" and name != best
+    ]
+    beaten = [f"{name} by {_measure(verdict, lead)}" for name, lead in leads if lead.contrast.different]
+    unclear = [name for name, lead in leads if not lead.contrast.different]
+    return _join(
+        f"{best} beats the {'baseline' if len(beaten) == 1 else 'baselines'} {_list(beaten)}." if beaten else "",
+        f"It is not shown to beat {_list(unclear)}." if unclear else "",
+    )
+
+
+def _advice(verdict: Verdict) -> str:
+    name = verdict.recommended
+    if name is None:
+        return ""
+    if len(verdict.winners) == 1:
+        why = f"Recommended: {name}; no other arm comes up to it."
+    else:
+        price = _price(_row(verdict, name).cost)
+        why = f"Recommended: {name}, the cheapest of the {len(verdict.winners)} that nothing beats ({price})."
+    return f"{why} Do not train for this." if _family(verdict, name) in UNTRAINED else why
+
+
+def _evidence(verdict: Verdict) -> str:
+    tested = _tested(verdict)
+    seeds = sorted({row.seeds for row in tested if row.seed_spread == "included"})
+    counted = f" with {' to '.join(str(n) for n in sorted({seeds[0], seeds[-1]}))} seeds of" if seeds else ", 1 seed of"
+    lone = [row.arm for row in tested if row.seed_spread == "unknown"]
+    floor = verdict.facts["smallest_visible"]
+    still_open = any(row.kind == "open" for row in verdict.contrasts)
+    left_out = "1 test record was" if verdict.unscored == 1 else f"{verdict.unscored} test records were"
+    return _join(
+        f"Measured on {tested[0].n_test} test records{counted} every arm that has randomness.",
+        f"One seed only for {_list(lone)}: its interval covers the records, and what another seed would give is "
+        "unknown."
+        if lone
+        else "",
+        f"Differences below about {gap(floor, _up(verdict))} would mostly stay unseen." if floor and still_open else "",
+        f"{left_out} left out for all arms, being unscored under one of them." if verdict.unscored else "",
+        f"The test set was opened {verdict.test_opened} times." if verdict.test_opened > 1 else "",
+    )
+
+
+def _others(verdict: Verdict) -> str:
+    """Arms without a figure, and arms with fewer seeds than planned."""
+    blank = [f"{row.arm} ({row.status}: {row.why})" for row in verdict.standings if row.mean is None]
+    short = [f"{row.arm}: {row.why}." for row in verdict.standings if row.mean is not None and row.why]
+    return _join(f"Not judged: {_list(blank)}." if blank and _tested(verdict) else "", *short)
+
+
+def _nothing_tested(verdict: Verdict) -> str:
+    causes = "; ".join(f"{row.arm} {row.status}: {row.why}" for row in verdict.standings)
+    return f"No arm has been measured on the test set, so nothing can be said yet. {causes}."
+
+
+def _alone(verdict: Verdict, row: Standing) -> str:
+    figure = f"{title(verdict.metric)} {_with_interval(verdict, row.arm)}"
+    return f"Only {row.arm} was measured: {figure}. There is nothing to compare it with."
+
+
+def _lead(verdict: Verdict, x: str, y: str) -> Lead:
+    """How much better x is than y, whichever way round the contrast stands and whichever way the metric counts."""
+    row = next(row for row in verdict.contrasts if {row.a, row.b} == {x, y})
+    lead = Lead(row.diff, row.low, row.high, row)
+    return lead if (row.a == x) == _up(verdict) else _turned(lead)
+
+
+def _turned(lead: Lead) -> Lead:
+    return Lead(-lead.by, -lead.high, -lead.low, lead.contrast)
+
+
+def _measure(verdict: Verdict, lead: Lead) -> str:
+    up = _up(verdict)
+    return f"{gap(lead.by, up)} (95 % interval {_bare(lead.low, up)} to {_bare(lead.high, up)})"
+
+
+def _signed(verdict: Verdict, lead: Lead) -> str:
+    better = lead if lead.by >= 0 else _turned(lead)
+    text = _measure(verdict, better)
+    return text.replace(" (", f" {'better' if lead.by >= 0 else 'worse'} (", 1)
+
+
+def _with_interval(verdict: Verdict, name: str) -> str:
+    row, up = _row(verdict, name), _up(verdict)
+    return f"{amount(row.mean, up)} (95 % interval {_bare(row.low, up)} to {amount(row.high, up)})"
+
+
+def _figure(verdict: Verdict, name: str) -> str:
+    return amount(_row(verdict, name).mean, _up(verdict))
+
+
+def _bare(value: float, up: bool) -> str:
+    """Without "-0.0"."""
+    text = f"{100 * value:.1f}" if up else f"{value:.3f}"
+    return text.lstrip("-") if float(text) == 0 else text
+
+
+def _price(cost: dict) -> str:
+    tokens, size, seconds = cost.get("prompt_tokens"), cost.get("artifact_bytes"), cost.get("train_s")
+    first = "prompt tokens unknown" if tokens is None else f"{tokens:.0f} prompt tokens a request"
+    parts = [first, f"{_bytes(size)} to keep" if size else "", f"{seconds:.0f} s of training" if seconds else ""]
+    return ", ".join(part for part in parts if part)
+
+
+def _bytes(size: float) -> str:
+    for unit in ("bytes", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"
+
+
+def _best(verdict: Verdict, wanted) -> str:
+    return next((name for name in verdict.facts["finalists"] if wanted(_family(verdict, name))), "")
+
+
+def _baseline_winner(verdict: Verdict) -> str:
+    """The simplest baseline that nothing beats: one that always says the same, before any other."""
+    names = [name for name in verdict.winners if _family(verdict, name) == "baseline"]
+    return next((name for name in names if name in verdict.facts["constant"]), names[0] if names else "")
+
+
+def _family(verdict: Verdict, name: str) -> str:
+    return _row(verdict, name).family
+
+
+def _row(verdict: Verdict, name: str) -> Standing:
+    return next(row for row in verdict.standings if row.arm == name)
+
+
+def _tested(verdict: Verdict) -> list[Standing]:
+    return [row for row in verdict.standings if row.mean is not None]
+
+
+def _up(verdict: Verdict) -> bool:
+    return verdict.facts["up"]
+
+
+def _list(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}." if text else ""
+
+
+def _join(*parts: str) -> str:
+    return " ".join(part for part in parts if part)

@@ -1,0 +1,34 @@
+"""Every metric of the folder does what all metrics must do; a spoiled one is caught."""
+
+import pytest
+
+from tuneoff.core.plugins import load, names
+from tuneoff.testing import metrics as kit
+
+
+@pytest.mark.parametrize("check", kit.CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", names("metrics"))
+def test_metric(name, check):
+    check(load("metrics", name)())
+
+
+@pytest.mark.parametrize("name", names("metrics"))
+def test_a_metric_is_called_what_its_file_is_called(name):
+    assert load("metrics", name).name == name
+
+
+def test_the_kit_catches_a_metric_that_forgives_unreadable_answers():
+    class Forgiving(load("metrics", "accuracy")):
+        def row(self, answer, record, task):
+            return (float(answer.text == record.target),)
+
+    with pytest.raises(AssertionError):
+        kit.unreadable_is_wrong(Forgiving())
+
+
+def test_the_kit_catches_a_metric_upside_down():
+    class Upside(load("metrics", "nll")):
+        up = True
+
+    with pytest.raises(AssertionError):
+        kit.prefers_the_right_answer(Upside())
