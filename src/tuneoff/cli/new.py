@@ -45,7 +45,7 @@ def _title(path: Path) -> str:
 
 
 def _found(guess: Guess) -> list[str]:
-    if guess.input and guess.shape != "Alpaca":
+    if guess.named:
         columns = f"{', '.join(guess.input)} -> {guess.answer}"
     else:
         columns = f"{guess.shape} rows ({', '.join(guess.columns)})"
@@ -59,10 +59,8 @@ def _tried(guess: Guess, out: Path) -> list[str]:
     if guess.codes:
         next_step = f"The labels are codes: write what they mean under [data.labels] in {out}, then type"
         return ["", next_step, f"  tuneoff plan {out}"]
-    shown = guess.input and guess.shape != "Alpaca"
-    columns = {"input": guess.input, "answer": guess.answer} if shown else {}
     try:
-        data = load_data(**guess.files, **columns, kind=guess.kind, folder=out.parent)
+        data = load_data(**guess.files, **guess.named, kind=guess.kind, folder=out.parent)
     except DataError as error:
         return [
             "",

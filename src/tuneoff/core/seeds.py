@@ -1,6 +1,6 @@
 """Named random streams: randomness is an argument, never global state.
 
-    stream(3, "order", epoch) is the same integer on every machine, and has nothing to do with stream(3, "init").
+stream(3, "order", epoch) is the same integer on every machine, and has nothing to do with stream(3, "init").
 """
 
 import hashlib

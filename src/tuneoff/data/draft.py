@@ -15,8 +15,9 @@ from tuneoff.data.guess import Guess
 __all__ = ["draft"]
 
 FIRST_LOOK = {"train": 500, "validation": 150, "test": 400}
-CHOICE_ARMS = ("majority", "zero_shot", "few_shot", "soft_prompt_after", "lora")
-MOST_LABELS_SHOWN = 20
+BASELINES = ("majority", "tfidf")
+ARMS = ("zero_shot", "few_shot", "soft_prompt_after", "lora")
+MOST_LABELS_SHOWN = 10
 
 
 def draft(guess: Guess, name: str) -> str:
@@ -26,13 +27,14 @@ def draft(guess: Guess, name: str) -> str:
 
 
 def _head(guess: Guess, name: str) -> list[str]:
-    arms = CHOICE_ARMS if guess.kind == "choice" else CHOICE_ARMS[1:]
+    arms = (*BASELINES, *ARMS) if guess.kind == "choice" else ARMS
     return [
         "# Written by `tuneoff new` from a look at the data: every line is a guess, change what is wrong.",
         "# Then: tuneoff plan study.toml (what would run), tuneoff run study.toml (runs it).",
         "version = 1",
         _line("name", name, "what the reports call it"),
-        _line("arms", arms, 'who races; "lora -> soft_prompt" runs two in sequence, "a + b" together'),
+        '# Who races; "lora -> soft_prompt" runs two in sequence, "lora + soft_prompt" together.',
+        _line("arms", arms, ""),
         _line("seeds", 3, "runs of each finalist; with one, the spread between runs is unknown"),
         _line("trials", 1, "settings tried per method"),
         _line("metric", guess.metric, "decides the race"),
@@ -49,7 +51,7 @@ def _data(guess: Guess) -> list[str]:
     lines = ["[data]", f"# {guess.rows:,} rows, shape: {guess.shape}; columns: {', '.join(map(_value, guess.columns))}"]
     helps = {"path": "tuneoff splits it", "validation": "chooses settings", "test": "sealed until the end"}
     lines += [_line(key, file, helps.get(key, "")) for key, file in guess.files.items()]
-    if guess.input and guess.shape != "Alpaca":
+    if guess.named:
         also = ", ".join(f"{_value(column)} ({count} values)" for column, count in guess.others.items())
         lines.append(_line("input", guess.input, "input columns, in the order they are shown"))
         lines.append(_line("answer", guess.answer, f"also possible: {also}" if also else "the wanted answer"))

@@ -23,7 +23,6 @@ __all__ = ["Guess", "guess_study"]
 
 SIBLINGS = {"validation": ("validation", "valid", "val", "dev"), "test": ("test",)}
 FEW_A_LABEL = 10
-LOOKED_AT = 2000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,6 +45,11 @@ class Guess:
     metric: str
     metrics: tuple[str, ...]
     instruction: str
+
+    @property
+    def named(self) -> dict[str, object]:
+        """The [data] keys input and answer; empty where the shape is recognised without them (Alpaca, chat)."""
+        return {"input": self.input, "answer": self.answer} if self.input and self.shape != "Alpaca" else {}
 
 
 def guess_study(path: str, *, folder: str | Path = ".") -> Guess:
@@ -77,13 +81,17 @@ def guess_study(path: str, *, folder: str | Path = ".") -> Guess:
 
 
 def _shape(rows: Sequence[Row], path: str) -> Shape:
-    """By the columns' names; where they say nothing, by the values: the answer repeats, the input is long."""
+    """By the columns' names; where they say too little, by the values: the answer repeats, the input is long."""
     try:
         return read_shape(rows, path)
     except DataError:
         texts = _texts(rows)
-        answers = [name for name, values in texts.items() if len(set(values)) > 1 and _repeats(values)]
+        answers = [
+            name for name, values in texts.items() if len(set(values)) > 1 and (name in ANSWERS or _repeats(values))
+        ]
         answers.sort(key=lambda name: (name not in ANSWERS, len(set(texts[name]))))
+        if not answers and len(texts) == 2:  # {"en": "Good day", "deu": "Guten Tag"}: the second tells the first
+            answers = list(texts)[1:]
         inputs = {name: sum(map(len, values)) for name, values in texts.items() if name not in answers[:1]}
         if not answers or not inputs:
             raise
@@ -91,8 +99,8 @@ def _shape(rows: Sequence[Row], path: str) -> Shape:
 
 
 def _texts(rows: Sequence[Row]) -> dict[str, list[str]]:
-    """The columns that hold a text or a number in every row looked at."""
-    looked = [row.table for row in rows[:LOOKED_AT] if not row.broken]
+    """The columns that hold a text or a number in every good row."""
+    looked = [row.table for row in rows if not row.broken]
     columns = {name: [table.get(name) for table in looked] for name in columns_of(rows)}
     return {
         name: [str(value) for value in values]
@@ -116,8 +124,8 @@ def _others(rows: Sequence[Row], shape: Shape) -> dict[str, int]:
 
 
 def _kind(targets: Sequence[str], instructed: bool) -> str:
-    """As load_data guesses; with more than 50 labels, a choice still where each stands often enough."""
-    short = all(len(target) <= LONGEST_LABEL for target in targets)
+    """As load_data guesses; with more or longer labels, a choice still where each stands often enough."""
+    short = all(len(target) <= 2 * LONGEST_LABEL for target in targets)
     often = len(targets) / len(set(targets)) >= FEW_A_LABEL
     return "choice" if guess_kind(targets) == "choice" or (short and often and not instructed) else "text"
 
@@ -152,6 +160,8 @@ def _files(path: str, folder: Path) -> dict[str, str]:
         return {"path": path}
     found = {}
     for split, words in SIBLINGS.items():
-        names = [f"{stem[1]}{word}{stem[2]}" for word in words]
-        found |= {split: str(Path(path).with_name(name)) for name in names if full.with_name(name).is_file()}
+        names = (f"{stem[1]}{word}{stem[2]}" for word in words)
+        name = next((name for name in names if full.with_name(name).is_file()), None)
+        if name:
+            found[split] = Path(path).with_name(name).as_posix()
     return {"train" if "test" in found else "path": path, **found}

@@ -59,10 +59,11 @@ def check_labels(records: Sequence[Record], where: str) -> None:
         )
     once = [record for record in records if counts[record.target] == 1]
     if once:
+        labels = "label is" if len(once) == 1 else "labels are"
         lines = [f"{record.source}  {record.target!r}" for record in once[:5]]
         more = [f"and {len(once) - 5} more"] if len(once) > 5 else []
         raise DataError(
-            f"{len(once)} label{'s are' if len(once) > 1 else ' is'} seen once in all, so it cannot be learned and tested",
+            f"{len(once)} {labels} seen once in all: too few to learn from and test",
             where=where,
             found="\n".join([*lines, *more]),
             fix="add a second record with that label, remove the record, or join it to another label with\n"

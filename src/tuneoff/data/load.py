@@ -51,11 +51,11 @@ class DataReport:
         train, validation, test = (self.sizes[name] for name in SPLITS)
         lines = [f"{train:,} records to train on, {validation:,} to choose on, {test:,} to judge on"]
         if self.duplicates:
-            lines.append(f"{self.duplicates:,} exact duplicates removed")
+            lines.append(f"{_counted(self.duplicates, 'exact duplicate')} removed")
         if self.leaked:
             lines.append(
-                f"{self.leaked:,} records ({self.leaked_groups:,} groups) removed from training or validation because "
-                "they also stand in what is judged on"
+                f"{_counted(self.leaked, 'record')} ({_counted(self.leaked_groups, 'group')}) removed from training or "
+                "validation: also in what is judged on"
             )
         return [*lines, *self.warnings]
 
@@ -212,9 +212,11 @@ def _warnings(
         if limits[name] > len(parts[name])
     ]
     if contradicting:
-        notes.append(f"{contradicting:,} texts stand with more than one answer: no arm can get all of them right")
+        notes.append(f"more than one answer for {_counted(contradicting, 'text')}: no arm can get all of them right")
     if len(used["test"]) < FEW_TEST_RECORDS:
-        notes.append(f"only {len(used['test'])} test records: small differences between arms cannot be seen")
+        notes.append(
+            f"only {_counted(len(used['test']), 'test record')}: small differences between arms cannot be seen"
+        )
     return notes + _label_warnings(used, labels)
 
 
@@ -234,3 +236,7 @@ def _label_warnings(used: Parts, labels: Sequence[str]) -> list[str]:
     if twins:
         notes.append(f"some labels differ in capital letters only: {', '.join(twins)}")
     return notes
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

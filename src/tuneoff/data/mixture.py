@@ -41,13 +41,13 @@ class Source(Knobs):
     records: int = knob(0, "how many to take, in hash order; 0: all", ge=0)
 
 
-def read_mixture(path: str, *, folder: str | Path = ".") -> list[Record]:
+def read_mixture(path: str | Path, *, folder: str | Path = ".") -> list[Record]:
     """The records of a mixture, exact duplicates dropped; all have an instruction, a conversation before them, or both.
 
     folder: where a relative path starts. Raises DataError or ConfigError with the line or key to mend.
     """
     file = Path(folder, path)
-    records = _from_sources(file) if file.suffix == ".toml" else read_records(path, folder=folder)
+    records = _from_sources(file) if file.suffix == ".toml" else read_records(str(path), folder=folder)
     for record in records:
         if not record.instruction and not record.turns:
             raise DataError(

@@ -82,10 +82,11 @@ def report_bad_rows(path: str, bad: Sequence[tuple[int, str]], total: int) -> No
 def read_rows(path: str, *, folder: str | Path = ".", format: str = "auto") -> Iterator[Row]:
     """The rows of a file, a folder or a hub id, broken ones included. Raises DataError where there are none."""
     place = _place(path, Path(folder))
-    count = 0
-    for count, row in enumerate(_format(path, place, Path(folder), format).read(place), start=1):
+    empty = True
+    for row in _format(path, place, Path(folder), format).read(place):
+        empty = False
         yield row
-    if not count:
+    if empty:
         raise DataError("no records in it", where=place, fix="check that it is the right file")
 
 

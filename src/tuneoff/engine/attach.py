@@ -60,11 +60,12 @@ def new_adapter(base: Base, method: AdapterMethod, task, seed: int) -> Adapter:
 class Worn:
     """A base with adapters on. Use as a context: hooks live inside the block only.
 
-    before / after: numbers of virtual positions ahead of the text and behind the prompt.
+    text_changed: whether the base's own weights are not its own for now, so that nothing it computes may be kept.
     """
 
-    def __init__(self, base: Base, adapters: Sequence[Adapter] = ()):
+    def __init__(self, base: Base, adapters: Sequence[Adapter] = (), *, text_changed: bool = False):
         self.base = base
+        self.text_changed = text_changed
         # learned rows act last at a site, so that what another adapter does there cannot undo them
         self.adapters = sorted(adapters, key=lambda adapter: adapter.method.virtual > 0)
         self._owner: Tensor | None = None
@@ -99,7 +100,7 @@ class Worn:
     @property
     def text_is_frozen(self) -> bool:
         """Whether the keys and values of the prompt's text are the base's own, whatever is learned."""
-        return not any(adapter.on_text for adapter in self.adapters)
+        return not self.text_changed and not any(adapter.on_text for adapter in self.adapters)
 
     def first_past(self) -> Past | None:
         """Learned keys and values that stand before everything, from adapters of form KeyValues."""

@@ -36,8 +36,11 @@ class Metric:
     mean: ClassVar[bool] = True
     up: ClassVar[bool] = True
 
-    def row(self, answer: Answer, record: Record, task: Task) -> tuple[float, ...]:
-        """The statistics of one record, in [0, 1] where the metric is a mean of a bounded score."""
+    def row(self, answer: Answer, record: Record, task: Task) -> tuple[float, ...] | None:
+        """The statistics of one record; None where it cannot be scored.
+
+        A score (`up`) that is a mean lies in [0, 1]; a loss is 0 or more, without a ceiling.
+        """
         raise NotImplementedError
 
     def pool(self, rows_NK: Sequence[tuple[float, ...]] | np.ndarray) -> float:

@@ -77,5 +77,5 @@ def _header(reader: Iterator[list[str]], path: str | Path) -> list[str]:
 
 def _row(header: list[str], cells: list[str], line: int) -> Row:
     if len(cells) != len(header):
-        return Row({}, line, f"{len(cells)} cells, where the header has {len(header)}")
+        return Row({}, line, f"cells: {len(cells)}, where the header has {len(header)}")
     return Row(dict(zip(header, cells)), line)

@@ -22,10 +22,8 @@ class Parquet(Format):
 
         try:
             with pq.ParquetFile(path) as file:
-                line = 0
-                for batch in file.iter_batches():
-                    for line, table in enumerate(batch.to_pylist(), start=line + 1):  # noqa: B020, PLW2901
-                        yield Row(table, line)
+                tables = (table for batch in file.iter_batches() for table in batch.to_pylist())
+                yield from (Row(table, line) for line, table in enumerate(tables, start=1))
         except (pa.ArrowException, OSError) as error:
             raise DataError("not a readable Parquet file", where=path, found=str(error).partition("\n")[0]) from None
 

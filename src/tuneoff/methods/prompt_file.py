@@ -1,7 +1,7 @@
 """The person's own wording, from a text file with {field} places.
 
-    Ticket: {text}
-    Which team should take it? One of: billing, technical.
+Ticket: {text}
+Which team should take it? One of: billing, technical.
 """
 
 from pathlib import Path

@@ -114,7 +114,9 @@ class Chat:
 
 
 def _plain(conversation: Conversation) -> str:
-    parts = [f"Answer: {turn.content}\n\n" if turn.role == "assistant" else f"{turn.content}\n" for turn in conversation]
+    parts = [
+        f"Answer: {turn.content}\n\n" if turn.role == "assistant" else f"{turn.content}\n" for turn in conversation
+    ]
     return "".join([*parts, "Answer:"])
 
 

@@ -103,7 +103,7 @@ def _none_differ(records: int, margin: float) -> int | None:
     """Records until "none of n differs" bounds the difference by the margin."""
     if margin <= 0 or hidden_share(records) <= margin:
         return None
-    return int(np.ceil(np.log(0.025) / np.log(1 - margin))) - records
+    return _extra(int(np.ceil(np.log(0.025) / np.log(1 - margin))), records)
 
 
 def _first(values: np.ndarray, good: np.ndarray) -> int | None:
@@ -111,7 +111,7 @@ def _first(values: np.ndarray, good: np.ndarray) -> int | None:
 
 
 def _extra(wanted: int | None, had: int) -> int | None:
-    """At least one more, and no false precision: two digits."""
+    """At least one more, rounded up to two digits: the estimate knows no better."""
     if wanted is None:
         return None
     more = max(int(wanted) - had, 1)

@@ -9,10 +9,12 @@ __all__ = ["Contrast", "Standing", "Verdict"]
 class Standing:
     """One arm. mean None: it was not measured on the test set, and `why` says why.
 
-    low / high: 95 % interval of the mean over records and seeds (records alone where seeds == 1 of a method
-    that has randomness: then seed_spread is "unknown"). artifact_mean: the figure of the one seed handed over
-    (best on validation), interval over records. unreadable: share of answers that could not be read. cost: the
-    columns of core/cost.py, means over seeds. others: the further metrics' means by name.
+    low / high: 95 % interval of the mean over records and seeds. seed_spread: "included"; "none" where the arm has no
+    randomness; "unknown" where it has and only one seed was run, so that the interval covers records alone.
+    artifact_mean: the figure of the one seed handed over (best on validation), interval over records; artifact: its
+    folder. status: tested, failed, unfinished, not tested, not run or unscored; a tested arm's `why` tells of seeds
+    that failed. unreadable: share of answers that could not be read. cost: the columns of core/cost.py, means over
+    seeds. others: the further metrics' means by name.
     """
 
     arm: str
@@ -42,7 +44,8 @@ class Contrast:
     """a minus b on the same records. low / high: marginal 95 %. p_holm: corrected over all contrasts.
 
     different: p_holm < 0.05. kind: different, practically_equal (interval inside the margin) or open.
-    more_records / more_seeds: what would settle an open one, where an estimate exists.
+    more_records / more_seeds: what would settle an open one, where an estimate exists; either alone is enough unless
+    `note`, which says it in words, has "together".
     """
 
     a: str
@@ -61,7 +64,12 @@ class Contrast:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
-    """winners: finalists that no other finalist beats. recommended: the cheapest of them."""
+    """winners: finalists that no other finalist beats. recommended: the cheapest of them.
+
+    standings: measured arms, best first, then the others. facts: task, kind, up (whether more is better), margin,
+    finalists (best first), constant (what an arm says that always says the same), smallest_visible (difference that a
+    pair of finalists would show with 80 % power).
+    """
 
     metric: str
     winners: tuple[str, ...]

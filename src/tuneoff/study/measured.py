@@ -19,7 +19,7 @@ from tuneoff.evaluation.metric import Metric
 from tuneoff.study.outcome import JobRow, Outcome
 from tuneoff.study.store import Ledger
 
-__all__ = ["Measured", "Untested", "measure", "pooled_by_job"]
+__all__ = ["Measured", "Untested", "measure", "pooled_by_job", "test_rows"]
 
 Rows = dict[str, dict[str, Outcome]]
 "outcomes of one metric: job, then record"
@@ -59,9 +59,10 @@ def measure(
     ledger: Ledger, metric: Metric, arms: Sequence[str], random_arms: Collection[str]
 ) -> tuple[list[Measured], list[Untested], list[str], int]:
     """(measured arms, the others, records compared, records left out), arms in the order given."""
-    jobs = {arm: [job for job in ledger.jobs() if job.arm == arm] for arm in arms}
+    everything = ledger.jobs()
+    jobs = {arm: [job for job in everything if job.arm == arm] for arm in arms}
     validation = pooled_by_job(ledger, metric)
-    rows = _test_rows(ledger, metric.name)
+    rows = test_rows(ledger, metric.name)
     chosen = {arm: _chosen(jobs[arm], validation, arm in random_arms, metric.up) for arm in arms}
     tested = {arm: picked for arm, picked in chosen.items() if picked and _any_scored(picked, rows)}
     records, left_out = _compared([job.key for picked in tested.values() for job in picked], rows)
@@ -89,7 +90,8 @@ def pooled_by_job(ledger: Ledger, metric: Metric) -> dict[str, float]:
     return best
 
 
-def _test_rows(ledger: Ledger, metric: str) -> Rows:
+def test_rows(ledger: Ledger, metric: str) -> Rows:
+    """The test outcomes under one metric, by job and record; of several steps, the last."""
     rows: Rows = {}
     for outcome in ledger.outcomes(split="test", metric=metric):
         here = rows.setdefault(outcome.job, {})

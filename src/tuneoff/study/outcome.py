@@ -44,7 +44,7 @@ class Point:
 class JobRow:
     """One job: arm x trial x seed. status: planned, running, done or failed (then `why`).
 
-    chosen: this trial's settings won on validation, so that its seeds go to the test set.
+    seed: counted from 0. tested: it has met the sealed test set. attempts: how often it was started.
     """
 
     key: str

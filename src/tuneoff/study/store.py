@@ -32,7 +32,8 @@ create table meta (key text primary key, value text not null);
 create table jobs (
     key text primary key, arm text not null, trial integer not null, seed integer not null,
     status text not null, why text not null default '', knobs text not null, cost text not null default '{}',
-    tested integer not null default 0, attempts integer not null default 0, folder text not null default '');
+    tested integer not null default 0, attempts integer not null default 0, folder text not null default '',
+    retired integer not null default 0);
 create table outcomes (
     job text not null references jobs(key), step integer not null, split text not null, record text not null,
     metric text not null, phrasing integer not null default 0, stats text, why text not null default '',
@@ -128,6 +129,12 @@ class Ledger:
             db.execute("update jobs set tested = 1, cost = ? where key = ?", [json.dumps(cost.as_dict()), key])
         self.note(key, "tested")
 
+    def race_with(self, keys: Iterable[str]) -> None:
+        """Which jobs are in the race. The others are kept, and come back when their keys do."""
+        with self.transaction() as db:
+            db.execute("update jobs set retired = 1")
+            db.executemany("update jobs set retired = 0 where key = ?", [[key] for key in keys])
+
     def fail(self, key: str, why: str) -> None:
         with self.transaction() as db:
             db.execute("update jobs set status = 'failed', why = ? where key = ?", [why, key])
@@ -139,7 +146,8 @@ class Ledger:
             db.execute("insert or replace into points values (?, ?, ?, ?, ?, ?)", row)
 
     def jobs(self) -> list[JobRow]:
-        rows = self._db.execute("select * from jobs order by rowid").fetchall()
+        """The jobs in the race."""
+        rows = self._db.execute("select * from jobs where not retired order by rowid").fetchall()
         return [_job(row) for row in rows]
 
     def points(self) -> list[Point]:
@@ -172,6 +180,7 @@ def _job(row: sqlite3.Row) -> JobRow:
     cost = Cost(**json.loads(table.pop("cost")))
     knobs = json.loads(table.pop("knobs"))
     tested = bool(table.pop("tested"))
+    del table["retired"]
     return JobRow(**table, cost=cost, knobs=knobs, tested=tested)
 
 

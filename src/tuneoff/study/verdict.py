@@ -28,7 +28,7 @@ from tuneoff.stats.paired import Paired
 from tuneoff.stats.power import settle, visible
 from tuneoff.study.figure import Sample, Scale, compared, figure, scale_of
 from tuneoff.study.judgement import Contrast, Standing, Verdict
-from tuneoff.study.measured import Measured, Untested, measure
+from tuneoff.study.measured import Measured, Untested, measure, test_rows
 from tuneoff.study.store import Ledger
 from tuneoff.study.words import notes, reason
 
@@ -176,10 +176,8 @@ def _handed_over(arm: Measured, up: bool) -> int:
 
 
 def _mean_cost(costs: list[Cost]) -> dict[str, float | None]:
-    """Column means; one that was measured in no job stays unknown."""
-    columns = {name: [cost.as_dict()[name] for cost in costs] for name in costs[0].as_dict()}
-    known = {name: [value for value in values if value is not None] for name, values in columns.items()}
-    return {name: fmean(values) if values else None for name, values in known.items()}
+    """Column means over seeds."""
+    return {name: _mean([cost.as_dict()[name] for cost in costs]) for name in costs[0].as_dict()}
 
 
 def _price(cost: Mapping[str, float | None]) -> tuple[float | None, ...]:
@@ -189,16 +187,21 @@ def _price(cost: Mapping[str, float | None]) -> tuple[float | None, ...]:
 
 
 def _means(ledger: Ledger, metric: Metric, measured: list[Measured], records: list[str]) -> dict[str, float | None]:
-    """A further metric's mean over seeds, by arm, on the records compared."""
-    kept, rows = set(records), {}
-    for outcome in ledger.outcomes(split="test", metric=metric.name):
-        if outcome.stats is not None and outcome.record in kept and outcome.phrasing == 0:
-            rows.setdefault(outcome.job, []).append(outcome.stats)
-    return {arm.arm: _mean([metric.pool(rows[job.key]) for job in arm.jobs if job.key in rows]) for arm in measured}
+    """A further metric's mean over seeds, by arm, on the records compared; None where it scored none of them."""
+    rows = test_rows(ledger, metric.name)
+
+    def value(job: str) -> float | None:
+        found = [rows[job][record].stats for record in records if record in rows.get(job, {})]
+        scored = [stats for stats in found if stats is not None]
+        return metric.pool(scored) if scored else None
+
+    return {arm.arm: _mean([value(job.key) for job in arm.jobs]) for arm in measured}
 
 
-def _mean(values: list[float]) -> float | None:
-    return fmean(values) if values else None
+def _mean(values: list[float | None]) -> float | None:
+    """Of what is known; nothing known stays unknown."""
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None
 
 
 def _contrasts(

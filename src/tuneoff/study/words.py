@@ -11,6 +11,7 @@ Scores are given in per cent and their differences in points; losses in nats.
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from tuneoff.stats.decide import FINALISTS
 from tuneoff.stats.power import More
 from tuneoff.study.judgement import Contrast, Standing, Verdict
 
@@ -82,7 +83,7 @@ def _headline(verdict: Verdict) -> str:
     if all(_lead(verdict, a, b).contrast.kind == "practically_equal" for a in names for b in names if a < b):
         margin = gap(verdict.facts["margin"], _up(verdict))
         return f"{listed} are practically equal on {title(verdict.metric)}: no difference goes beyond {margin}."
-    pair = "the difference is" if len(names) == 2 else f"{names[0]} is ahead of {names[1]} by"
+    pair = "the difference is" if len(names) == 2 else f"between {names[0]} and {names[1]} the difference is"
     settling = f" {_sentence(lead.contrast.note)}" if lead.contrast.note else ""
     return f"{listed} are too close to call on {title(verdict.metric)}: {pair} {_measure(verdict, lead)}.{settling}"
 
@@ -125,9 +126,9 @@ def _tuning(verdict: Verdict) -> str:
     lead = _lead(verdict, tuned, prompt)
     told = {tuned, prompt} == set(verdict.facts["finalists"][:2])
     if not lead.contrast.different:
-        word = "practically equal here" if lead.contrast.kind == "practically_equal" else "not told apart here"
-        rest = "" if told else f": {tuned} against {prompt}, the best prompt, is {_signed(verdict, lead)}"
-        return f"Tuning and prompting are {word}{rest}."
+        equal = lead.contrast.kind == "practically_equal"
+        head = "Tuning and prompting are practically equal here" if equal else "Whether tuning beats prompting is open"
+        return f"{head}." if told else f"{head}: {_against(verdict, tuned, prompt, lead)}."
     if lead.by > 0:
         return (
             "Tuning pays."
@@ -168,17 +169,18 @@ def _advice(verdict: Verdict) -> str:
 def _evidence(verdict: Verdict) -> str:
     tested = _tested(verdict)
     seeds = sorted({row.seeds for row in tested if row.seed_spread == "included"})
-    counted = f" with {' to '.join(str(n) for n in sorted({seeds[0], seeds[-1]}))} seeds of" if seeds else ", 1 seed of"
+    runs = " to ".join(str(count) for count in dict.fromkeys((seeds[0], seeds[-1]))) if seeds else ""
+    counted = f" with {runs} seeds of every arm that has randomness" if runs else ""
     lone = [row.arm for row in tested if row.seed_spread == "unknown"]
     floor = verdict.facts["smallest_visible"]
     still_open = any(row.kind == "open" for row in verdict.contrasts)
     left_out = "1 test record was" if verdict.unscored == 1 else f"{verdict.unscored} test records were"
     return _join(
-        f"Measured on {tested[0].n_test} test records{counted} every arm that has randomness.",
-        f"One seed only for {_list(lone)}: its interval covers the records, and what another seed would give is "
-        "unknown."
+        f"Measured on {tested[0].n_test} test records{counted}.",
+        f"One seed only for {_list(lone)}: intervals cover the records, not what another seed would give."
         if lone
         else "",
+        f"Pairs are tested among the {FINALISTS} best arms only." if len(tested) > FINALISTS else "",
         f"Differences below about {gap(floor, _up(verdict))} would mostly stay unseen." if floor and still_open else "",
         f"{left_out} left out for all arms, being unscored under one of them." if verdict.unscored else "",
         f"The test set was opened {verdict.test_opened} times." if verdict.test_opened > 1 else "",
@@ -218,10 +220,10 @@ def _measure(verdict: Verdict, lead: Lead) -> str:
     return f"{gap(lead.by, up)} (95 % interval {_bare(lead.low, up)} to {_bare(lead.high, up)})"
 
 
-def _signed(verdict: Verdict, lead: Lead) -> str:
-    better = lead if lead.by >= 0 else _turned(lead)
-    text = _measure(verdict, better)
-    return text.replace(" (", f" {'better' if lead.by >= 0 else 'worse'} (", 1)
+def _against(verdict: Verdict, tuned: str, prompt: str, lead: Lead) -> str:
+    side = "better" if lead.by >= 0 else "worse"
+    size = _measure(verdict, lead if lead.by >= 0 else _turned(lead))
+    return f"{tuned} is {side} than {prompt}, the best prompt, by {size}"
 
 
 def _with_interval(verdict: Verdict, name: str) -> str:

@@ -1,0 +1,99 @@
+"""The three calls: compare() races, tune() trains one arm, load() opens what was left behind."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tuneoff.core.errors import StudyError
+from tuneoff.core.files import write_text
+from tuneoff.study.conduct import Watch, conduct, open_base
+from tuneoff.study.judgement import Verdict
+from tuneoff.study.plan import make_plan
+from tuneoff.study.predict import open_ready
+from tuneoff.study.ready import Ready
+from tuneoff.study.spec import StudySpec, read_spec
+from tuneoff.study.work import Worker
+
+__all__ = ["compare", "load", "tune"]
+
+Rows = Sequence[Mapping[str, str]]
+
+
+def compare(
+    data: str | Path | Rows,
+    *,
+    arms: Sequence[str] = ("zero_shot", "few_shot", "soft_prompt_after", "lora"),
+    model: str = "smollm2-135m-instruct",
+    instruction: str = "",
+    seeds: int = 3,
+    trials: int = 1,
+    out: str | Path = "runs/compare",
+    tables: Mapping[str, Any] | None = None,
+    watch: Watch | None = None,
+) -> Verdict:
+    """Race arms on data and return the verdict, which is also written into `out` with ledger and artifacts.
+
+    data: a study file (then the other arguments but `out` are not used), a data file, or rows as mappings.
+    tables: further tables of the study file, such as {"data": {"answer": "team"}, "train": {"epochs": 3}}.
+    Called again with the same arguments it goes on, or returns what is there.
+    """
+    spec = _spec(
+        data, arms=arms, model=model, instruction=instruction, seeds=seeds, trials=trials, out=out, tables=tables
+    )
+    return conduct(make_plan(spec), Path(out), lambda: open_base(spec), watch)
+
+
+def tune(
+    data: str | Path | Rows,
+    arm: str = "lora",
+    *,
+    model: str = "smollm2-135m-instruct",
+    instruction: str = "",
+    out: str | Path = "runs/tune",
+    tables: Mapping[str, Any] | None = None,
+) -> Ready:
+    """Train one arm with one seed, keep its bundle under `out`, and return it ready to answer."""
+    spec = _spec(data, arms=[arm], model=model, instruction=instruction, seeds=1, trials=1, out=out, tables=tables)
+    plan = make_plan(spec)
+    base = open_base(spec)
+    worker = Worker(plan, base, Path(out))
+    named = next(a for a in plan.arms if not a.baseline)
+    job = plan.job(named, 0, 0, plan.ground(base.fingerprint))
+    worker.fit(job)
+    return Ready(worker.tuned(job), base)
+
+
+def load(folder: str | Path, arm: str = "") -> Ready:
+    """Open a bundle's folder, or an arm of a run folder (the recommended one unless named), ready to answer."""
+    return open_ready(Path(folder), arm)
+
+
+def _spec(data, *, arms, model, instruction, seeds, trials, out, tables) -> StudySpec:
+    if isinstance(data, str | Path) and str(data).endswith(".toml"):
+        return read_spec(Path(data))
+    tables = dict(tables or {})
+    path = str(data) if isinstance(data, str | Path) else _kept(data, Path(out))
+    table = {
+        "version": 1,
+        "name": Path(out).name,
+        "arms": list(arms),
+        "seeds": seeds,
+        "trials": trials,
+        **tables,
+        "model": {"name": model, **tables.get("model", {})},
+        "data": {"path": path, **tables.get("data", {})},
+        "prompt": {"instruction": instruction, **tables.get("prompt", {})},
+        "folder": str(Path.cwd()),
+    }
+    return StudySpec.build(table, "compare(...)")
+
+
+def _kept(rows: Rows, out: Path) -> str:
+    """Rows given in memory, as a file of the run, so that it can be gone on with."""
+    file = out.resolve() / "data.jsonl"
+    text = "".join(json.dumps(dict(row), ensure_ascii=False) + "\n" for row in rows)
+    if file.is_file() and file.read_text(encoding="utf-8") != text:
+        raise StudyError("this folder holds a run on other rows", where=out, fix="give out= another folder")
+    write_text(file, text)
+    return str(file)

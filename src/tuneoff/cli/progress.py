@@ -1,0 +1,119 @@
+"""A study run with its progress shown: what, how far, how long still; and at the end what to type next.
+
+On a terminal two live bars; elsewhere a line per job, so that logs stay readable.
+"""
+
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from tuneoff.study.conduct import Watch
+
+__all__ = ["Shown", "race"]
+
+
+def race(study: Path, out: Path | None = None) -> Path:
+    """Run a study file into its folder and paint the verdict. Returns the folder."""
+    import shutil
+
+    from tuneoff.report.facts import facts
+    from tuneoff.report.folder import STUDY, open_ledger
+    from tuneoff.report.html import write_report
+    from tuneoff.report.text import paint
+    from tuneoff.study.conduct import conduct, open_base
+    from tuneoff.study.plan import make_plan
+    from tuneoff.study.spec import read_spec
+
+    console = Console()
+    spec = read_spec(study)
+    folder = out or Path("runs") / spec.name
+    plan = make_plan(spec)
+    for line in plan.data.report.summary():
+        console.print(line, highlight=False)
+    with Shown(console) as shown:
+        verdict = conduct(plan, folder, lambda: open_base(spec), shown)
+    if not (folder / STUDY).exists() or not (folder / STUDY).samefile(study):
+        shutil.copyfile(study, folder / STUDY)
+    ledger = open_ledger(folder)
+    paint(facts(verdict, ledger, folder=folder), console)
+    ledger.close()
+    page = write_report(folder)
+    if not shown.jobs:
+        console.print("all jobs of this study were done already", highlight=False)
+    console.print(f"\n{next_words(folder, page)}", highlight=False)
+    return folder
+
+
+def next_words(folder: Path, page: Path) -> str:
+    """What was made and what to type next."""
+    lines = [f"verdict   {folder / 'verdict.json'}", f"report    {page}   (open it in a browser)"]
+    if (folder / "best").is_dir():
+        lines.append(f"artifact  {folder / 'best'}")
+    lines.append(f"next      tuneoff predict {folder} YOUR_RECORDS.jsonl")
+    return "\n".join(lines)
+
+
+class Shown(Watch):
+    """Progress on a console. Use as a context."""
+
+    def __init__(self, console: Console):
+        self.console = console
+        self.jobs = 0
+        self._began = time.perf_counter()
+        self._since = self._began
+        self._rate: float | None = None
+        self._progress = Progress(
+            TextColumn("{task.description:<34}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._bar = None
+        self._left = ""
+
+    def __enter__(self) -> "Shown":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._progress.stop()
+
+    def phase(self, text: str) -> None:
+        self._bar_of(text, None)
+        if not self.console.is_terminal:
+            self.console.print(text, highlight=False)
+
+    def job(self, label: str, work_done: float, work_left: float) -> None:
+        self.jobs += 1
+        self._since = time.perf_counter()
+        if self.jobs == 1:
+            self._first_work = work_done
+        elapsed, work = self._since - self._began, work_done - self._first_work
+        self._left = f"about {_duration(elapsed / work * work_left)} left" if work > 0 else ""
+        self._bar_of(label, None)
+
+    def step(self, step: int, steps: int, value: float | None) -> None:
+        self._progress.update(self._bar, completed=step, total=steps)
+
+    def done(self, label: str, figure: float | None, why: str = "") -> None:
+        took = _duration(time.perf_counter() - self._since)
+        said = f"failed: {why}" if why else "done" if figure is None else f"validation {figure:.3f}"
+        left = f"   {self._left}" if self._left and not self.console.is_terminal else ""
+        self.console.print(f"{label:<34} {took:>7}   {said}{left}", highlight=False)
+
+    def _bar_of(self, text: str, total: int | None) -> None:
+        if self._bar is not None:
+            self._progress.remove_task(self._bar)
+        self._bar = self._progress.add_task(text, total=total, left=self._left)
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s" if minutes else f"{seconds} s"

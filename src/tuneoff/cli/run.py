@@ -1,0 +1,18 @@
+"""tuneoff run study.toml: the race, from where it stands to its verdict."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["run"]
+
+
+def run(
+    study: Annotated[Path, typer.Argument(help="the study file")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="the run folder; else runs/NAME")] = None,
+) -> None:
+    """Run a study, go on with an interrupted one, or say that all is done."""
+    from tuneoff.cli.progress import race
+
+    race(study, out)

@@ -1,0 +1,128 @@
+"""A worn base, a prompt, a task and records -> answers; answers -> outcomes. The one evaluation loop.
+
+A choice is scored by the log-likelihood of its labels; free text is generated, and the right answer's
+log-likelihood is taken beside it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from tuneoff.core import plugins
+from tuneoff.data.record import Record
+from tuneoff.data.task import Task
+from tuneoff.engine.attach import Worn
+from tuneoff.engine.batches import by_length
+from tuneoff.engine.context import ContextCache, Contexts
+from tuneoff.engine.examples import Example, shared_start
+from tuneoff.engine.generate import generate
+from tuneoff.engine.loss import answer_loss
+from tuneoff.engine.score import score_choices
+from tuneoff.evaluation.answer import read_text
+from tuneoff.evaluation.metric import Answer, Metric
+
+__all__ = ["answer_examples", "choice_answers", "label_prior", "metric_named", "pooled"]
+
+BATCH = 16
+
+Scorer = Callable[[Worn, Sequence[Sequence[int]], Sequence[Sequence[int]]], Tensor]
+
+
+def answer_examples(
+    worn: Worn,
+    task: Task,
+    examples: Sequence[Example],
+    *,
+    cache: ContextCache | None = None,
+    prior: Sequence[float] | None = None,
+    scorer: Scorer | None = None,
+) -> list[Answer]:
+    """One answer per example, in their order. prior: log-probabilities per label to take off the scores."""
+    if task.kind == "choice":
+        scores = label_scores(worn, task, examples, cache=cache, scorer=scorer)
+        return choice_answers(scores, task, [example.record for example in examples], prior)
+    return _written_answers(worn, task, examples, cache)
+
+
+def label_scores(
+    worn: Worn, task: Task, examples: Sequence[Example], *, cache: ContextCache | None, scorer: Scorer | None = None
+) -> Tensor:
+    """[N, labels] log-probabilities of the labels."""
+    prompts = [example.ids.prompt for example in examples]
+    answers = [worn.base.chat.answer_ids(label) for label in task.labels]
+    if scorer is not None:
+        return scorer(worn, prompts, answers)
+    return score_choices(worn, prompts, answers, cache=cache, batch_size=BATCH)
+
+
+def label_prior(scores_NC: Tensor) -> list[float]:
+    """The log of each label's mean probability over records: what a model says whatever it is asked.
+
+    Zhou et al. 2023, "Batch Calibration", arXiv 2309.17249, equation 3 (there over a batch, here over training
+    records; no labels are looked at).
+    """
+    return scores_NC.softmax(dim=1).mean(dim=0).log().tolist()
+
+
+def choice_answers(
+    scores_NC: Tensor, task: Task, records: Sequence[Record], prior: Sequence[float] | None = None
+) -> list[Answer]:
+    """The likeliest label of each record, and the right one's loss after normalising over the labels."""
+    if prior is not None:
+        scores_NC = scores_NC - torch.tensor(prior, dtype=scores_NC.dtype)
+    log_p = scores_NC.log_softmax(dim=1)
+    chosen = log_p.argmax(dim=1).tolist()
+    return [
+        Answer(text=task.labels[chosen[i]], nll=-float(log_p[i, task.labels.index(record.target)]))
+        for i, record in enumerate(records)
+    ]
+
+
+def distribution_answers(rows: Sequence[Mapping[str, float]], records: Sequence[Record]) -> list[Answer]:
+    """Answers of a baseline that gives a probability per label."""
+    floor = 1e-12  # a label that training never showed has no finite loss
+    return [
+        Answer(text=max(row, key=row.get), nll=-float(torch.tensor(max(row.get(record.target, 0.0), floor)).log()))
+        for row, record in zip(rows, records)
+    ]
+
+
+def _written_answers(worn: Worn, task: Task, examples: Sequence[Example], cache: ContextCache | None) -> list[Answer]:
+    chat = worn.base.chat
+    prompts = [example.ids.prompt for example in examples]
+    texts = generate(worn, prompts, max_tokens=task.max_answer_tokens, stops=chat.stops, cache=cache, batch_size=BATCH)
+    losses = right_answer_losses(worn, examples, cache)
+    answers = []
+    for written, nll in zip(texts, losses):
+        text = chat.decode(written.ids)
+        # a model that does not end its answer goes on to a next question of its own making
+        answer = read_text(text if written.ended or chat.templated else text.split("\n\n")[0])
+        answers.append(replace(answer, nll=nll))
+    return answers
+
+
+@torch.no_grad()
+def right_answer_losses(worn: Worn, examples: Sequence[Example], cache: ContextCache | None = None) -> list[float]:
+    """Minus log-probability (nats, summed over tokens) of each record's right answer."""
+    shared = examples[0].ids.prompt[: shared_start([example.ids.prompt for example in examples])]
+    contexts = Contexts(worn, shared, cache)
+    start = contexts.start()
+    losses = [0.0] * len(examples)
+    for rows in by_length([len(example.ids.ids) for example in examples], BATCH):
+        per_record = answer_loss(contexts, start, [examples[i] for i in rows]).per_record
+        for i, loss in zip(rows, per_record.tolist()):
+            losses[i] = loss
+    return losses
+
+
+def metric_named(name: str) -> Metric:
+    """A metric plugin, ready to use."""
+    return plugins.load("metrics", name)()
+
+
+def pooled(metric: Metric, answers: Sequence[Answer], records: Sequence[Record], task: Task) -> float:
+    """One figure for all records that could be scored."""
+    rows = [metric.row(answer, record, task) for answer, record in zip(answers, records)]
+    return metric.pool([row for row in rows if row is not None])

@@ -1,1 +1,0 @@
-"""Plugin folder: one file per place that a winner can go to."""

@@ -1,0 +1,116 @@
+"""A GGUF file becomes an ordinary model folder, once: dequantised to float32 safetensors, config, tokenizer.
+
+Reading a GGUF through transformers takes 25 s for 135 million weights, mostly vocabulary and merges; the folder
+opens in a second or two. Its values are exact: a dequantised 4-bit weight (scale x integer + offset) has no exact
+form in 16 bits, so the folder keeps 32.
+
+    origin.json    {"sha256": "b179...", "quantisation": "Q4_1", "licence": "apache-2.0"}
+"""
+
+import contextlib
+import io
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from gguf import GGUFReader, LlamaFileType
+from tokenizers import pre_tokenizers
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from tuneoff.core.download import alone, progress
+from tuneoff.core.errors import ModelError
+from tuneoff.core.files import cache_folder, disk_guard
+from tuneoff.models.quiet import quiet
+
+__all__ = ["CONVERSION", "convert_once", "converted_folder"]
+
+# Goes up when the conversion gives other weights or another tokenizer, so that neither an old folder nor an old
+# fingerprint passes for the new one.
+CONVERSION = 1
+
+
+def converted_folder(name: str, sha256: str) -> Path:
+    """Where the model made from that GGUF file is kept."""
+    return cache_folder() / "models" / f"{name}-{sha256[:8]}-v{CONVERSION}"
+
+
+def convert_once(name: str, sha256: str, source: Callable[[Path], Path]) -> Path:
+    """The converted folder, made now where it is not there yet.
+
+    source: given a work folder, returns the GGUF file (fetched into the work folder, or the person's own).
+    A broken try leaves only the work folder, which the next try clears.
+    """
+    folder = converted_folder(name, sha256)
+    if folder.is_dir():
+        return folder
+    with alone(folder), disk_guard(folder):
+        if folder.is_dir():
+            return folder
+        work = folder.with_name(f".{folder.name}.making")
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir()
+        gguf = source(work)
+        with progress(f"converting {gguf.name} (once)"):
+            _convert(gguf, work / "model", sha256)
+        os.replace(work / "model", folder)
+        shutil.rmtree(work)
+    return folder
+
+
+def _convert(gguf: Path, folder: Path, sha256: str) -> None:
+    facts = _facts(gguf)
+    try:
+        with quiet(), contextlib.redirect_stderr(io.StringIO()):  # a bar that no setting turns off
+            tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+            net = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype="float32")
+    except (OSError, ValueError, KeyError, NotImplementedError) as error:
+        raise ModelError(
+            "transformers cannot read this GGUF file",
+            where=gguf,
+            found=str(error).strip().partition("\n")[0],
+            fix="use the model's Hugging Face id or its safetensors folder",
+        ) from error
+    _mend_tokenizer(tokenizer, facts["pre"])
+    tokenizer.model_max_length = net.config.max_position_embeddings
+    # left over from reading; with them the float32 weights would be refused as quantised ones
+    del net.config.quantization_config
+    net.hf_quantizer = None
+    with quiet():
+        net.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+    origin = {"sha256": sha256, "quantisation": facts["quantisation"], "licence": facts["licence"]}
+    (folder / "origin.json").write_text(json.dumps(origin, indent=1), encoding="utf-8")
+
+
+def _facts(gguf: Path) -> dict[str, str]:
+    try:
+        reader = GGUFReader(gguf)
+    except (ValueError, IndexError) as error:
+        raise ModelError("not a GGUF file", where=gguf, found=str(error)) from None
+
+    def value(key: str, default):
+        field = reader.get_field(key)
+        return field.contents() if field else default
+
+    kind = LlamaFileType(value("general.file_type", LlamaFileType.ALL_F32)).name
+    quantisation = kind.removeprefix("MOSTLY_").removeprefix("ALL_")
+    whole = quantisation in ("F32", "F16", "BF16")
+    return {
+        "quantisation": "" if whole else quantisation,
+        "licence": value("general.license", ""),
+        "pre": value("tokenizer.ggml.pre", ""),
+    }
+
+
+def _mend_tokenizer(tokenizer, pre: str) -> None:
+    """SmolLM's tokenizer splits numbers into digits before anything else; transformers drops that when it reads
+    the file, and then two spaces before a digit become other tokens than the model was trained on."""
+    if pre == "smollm":
+        tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+            [
+                pre_tokenizers.Digits(individual_digits=True),
+                pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True),
+            ]
+        )

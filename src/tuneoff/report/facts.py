@@ -1,0 +1,275 @@
+"""Everything the painters show, gathered once: (verdict, ledger) in, plain frozen values out. Paints nothing.
+
+Views for editing data show validation only: the examples where arms disagree come from validation outcomes, so
+that nobody mends data by looking at the sealed test set. Texts of records are not in the ledger; the caller may
+hand them over as {record id: (text, wanted answer)}.
+"""
+
+import shlex
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+
+from tuneoff.core.plugins import load
+from tuneoff.report.folder import LEDGER, STUDY
+from tuneoff.report.words import Measure
+from tuneoff.study.judgement import Contrast, Standing, Verdict
+from tuneoff.study.outcome import JobRow, Outcome
+from tuneoff.study.store import Ledger
+
+__all__ = [
+    "Axis",
+    "Command",
+    "Curve",
+    "Disagreement",
+    "Facts",
+    "Point",
+    "Row",
+    "Said",
+    "Spent",
+    "facts",
+]
+
+EXAMPLES = 12
+AXES = ("trainable", "train_s", "prompt_tokens", "artifact_bytes")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One arm's standing. mark: recommended, winner, tested or out (words.py says what each means)."""
+
+    standing: Standing
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    arm: str
+    mark: str
+    cost: float
+    mean: float
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """Quality against one cost. unknown: arms whose cost was not measured."""
+
+    key: str
+    points: tuple[Point, ...]
+    unknown: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One job's learning curve: after so many training records, nats per trained token, and the validation figure."""
+
+    arm: str
+    trial: int
+    seed: int
+    records: tuple[int, ...]
+    loss: tuple[float | None, ...]
+    value: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What most seeds of an arm answered. score: the deciding metric, mean over seeds, where it has one per record."""
+
+    arm: str
+    answer: str
+    agree: int
+    seeds: int
+    score: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """A validation record on which the arms part. text and target None: not handed over by the caller."""
+
+    record: str
+    text: str | None
+    target: str | None
+    said: tuple[Said, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What the run took, over all jobs. restarts: jobs begun again after an interruption."""
+
+    jobs: int
+    done: int
+    restarts: int
+    train_s: float
+    score_s: float
+    failures: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    purpose: str
+    line: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Facts:
+    """rows: in the verdict's order, the best first, arms that were not tested last."""
+
+    verdict: Verdict
+    measure: Measure
+    further: tuple[Measure, ...]
+    rows: tuple[Row, ...]
+    axes: tuple[Axis, ...]
+    curves: tuple[Curve, ...]
+    disagreements: tuple[Disagreement, ...]
+    spent: Spent
+    commands: tuple[Command, ...]
+
+    @property
+    def judged(self) -> list[Row]:
+        """The arms that met the test set."""
+        return [row for row in self.rows if row.mark != "out"]
+
+    @property
+    def decisive(self) -> list[Contrast]:
+        """The contrasts of the recommended arm, or all of them where no arm is recommended."""
+        pick = self.verdict.recommended
+        return [one for one in self.verdict.contrasts if pick is None or pick in (one.a, one.b)]
+
+
+def facts(
+    verdict: Verdict, ledger: Ledger, *, folder: Path, texts: Mapping[str, tuple[str, str]] | None = None
+) -> Facts:
+    """Gather what a report shows. folder: the run folder as the commands shall name it."""
+    jobs = ledger.jobs()
+    rows = _rows(verdict)
+    return Facts(
+        verdict=verdict,
+        measure=Measure(verdict.metric, verdict.facts["up"]),
+        further=tuple(Measure(name, load("metrics", name).up) for name in _others(rows)),
+        rows=rows,
+        axes=tuple(_axis(key, rows) for key in AXES),
+        curves=_curves(ledger, jobs),
+        disagreements=_disagreements(ledger, jobs, rows, verdict.metric, texts or {}),
+        spent=_spent(jobs),
+        commands=_commands(folder, verdict.recommended),
+    )
+
+
+def _rows(verdict: Verdict) -> tuple[Row, ...]:
+    rows = [Row(standing, _mark(standing, verdict)) for standing in verdict.standings]
+    return tuple(sorted(rows, key=lambda row: row.mark == "out"))
+
+
+def _mark(standing: Standing, verdict: Verdict) -> str:
+    if standing.mean is None:
+        return "out"
+    if standing.arm == verdict.recommended:
+        return "recommended"
+    return "winner" if standing.arm in verdict.winners else "tested"
+
+
+def _others(rows: Sequence[Row]) -> list[str]:
+    return list(dict.fromkeys(name for row in rows for name in row.standing.others))
+
+
+def _axis(key: str, rows: Sequence[Row]) -> Axis:
+    judged = [(row, row.standing.cost.get(key)) for row in rows if row.mark != "out"]
+    points = [Point(row.standing.arm, row.mark, cost, row.standing.mean) for row, cost in judged if cost is not None]
+    return Axis(key, tuple(points), tuple(row.standing.arm for row, cost in judged if cost is None))
+
+
+def _curves(ledger: Ledger, jobs: Sequence[JobRow]) -> tuple[Curve, ...]:
+    points = defaultdict(list)
+    for point in ledger.points():
+        points[point.job].append(point)
+    return tuple(
+        Curve(
+            job.arm,
+            job.trial,
+            job.seed,
+            tuple(point.records for point in points[job.key]),
+            tuple(point.train_loss for point in points[job.key]),
+            tuple(point.value for point in points[job.key]),
+        )
+        for job in jobs
+        if points[job.key]
+    )
+
+
+def _disagreements(
+    ledger: Ledger, jobs: Sequence[JobRow], rows: Sequence[Row], metric: str, texts: Mapping[str, tuple[str, str]]
+) -> tuple[Disagreement, ...]:
+    arms = [row.standing.arm for row in rows if row.mark != "out"]
+    told = _answers(ledger, jobs, metric)
+    found = []
+    for record, by_arm in told.items():
+        said = tuple(_said(arm, by_arm[arm]) for arm in arms if arm in by_arm)
+        if _apart(said) > 0:
+            text, target = texts.get(record, (None, None))
+            found.append(Disagreement(record, text, target, said))
+    return tuple(sorted(found, key=_telling)[:EXAMPLES])
+
+
+def _answers(ledger: Ledger, jobs: Sequence[JobRow], metric: str) -> dict[str, dict[str, list[Outcome]]]:
+    """{record: {arm: one outcome a seed}}, from the jobs that went to the test set, at their last step."""
+    arm_of = {job.key: job.arm for job in jobs if job.tested}
+    rows = [row for row in ledger.outcomes(split="validation", metric=metric) if row.job in arm_of and not row.phrasing]
+    last = {}
+    for row in rows:
+        last[row.job] = max(row.step, last.get(row.job, 0))
+    told = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        if row.step == last[row.job] and row.stats is not None:
+            told[row.record][arm_of[row.job]].append(row)
+    return told
+
+
+def _said(arm: str, outcomes: Sequence[Outcome]) -> Said:
+    answer, agree = Counter(outcome.answer for outcome in outcomes).most_common(1)[0]
+    alone = all(len(outcome.stats) == 1 for outcome in outcomes)
+    score = fmean(outcome.stats[0] for outcome in outcomes) if alone else None
+    return Said(arm, answer, agree, len(outcomes), score)
+
+
+def _apart(said: Sequence[Said]) -> float:
+    """How far the arms are apart on one record: by score, or by answer where a record has no score of its own."""
+    scores = [one.score for one in said if one.score is not None]
+    if len(scores) == len(said):
+        return max(scores) - min(scores) if scores else 0.0
+    return float(len({one.answer for one in said}) > 1)
+
+
+def _telling(found: Disagreement) -> tuple:
+    """Furthest apart first, then those that split the arms most evenly."""
+    scores = [one.score for one in found.said if one.score is not None]
+    lean = abs(fmean(scores) - (max(scores) + min(scores)) / 2) if scores else 0.0
+    return -_apart(found.said), round(lean, 9), found.record
+
+
+def _spent(jobs: Sequence[JobRow]) -> Spent:
+    return Spent(
+        jobs=len(jobs),
+        done=sum(job.status == "done" for job in jobs),
+        restarts=sum(max(job.attempts - 1, 0) for job in jobs),
+        train_s=sum(job.cost.train_s for job in jobs),
+        score_s=sum(job.cost.score_s for job in jobs),
+        failures=tuple(f"{job.arm}, seed {job.seed}: {job.why}" for job in jobs if job.status == "failed"),
+    )
+
+
+def _commands(folder: Path, recommended: str | None) -> tuple[Command, ...]:
+    run, study, again = (shlex.quote(str(path)) for path in (folder, folder / STUDY, f"{folder}-again"))
+    ledger = shlex.quote(str(folder / LEDGER))
+    lines = [
+        Command("write report.html (again)", f"tuneoff report {run}"),
+        Command("run it all again, from nothing", f"tuneoff run {study} --out {again}"),
+        Command("run only what is new, after adding arms or seeds to the study", f"tuneoff run {study} --out {run}"),
+        Command("see the verdict in the terminal", f"tuneoff show {run}"),
+        Command("see the rows behind the figures", f"sqlite3 {ledger} \"select * from outcomes where split = 'test'\""),
+    ]
+    if recommended:
+        use = f"tuneoff predict {run} --arm {shlex.quote(recommended)}"
+        lines.insert(0, Command("answer new records with the recommended arm", use))
+    return tuple(lines)

@@ -1,0 +1,50 @@
+"""The run folder as the report sees it: which file is which, and how far it is.
+
+runs/tickets/study.toml   verdict.json   ledger.sqlite   report.html
+"""
+
+from pathlib import Path
+
+from tuneoff.core.errors import StudyError, nearest
+from tuneoff.study import verdict
+from tuneoff.study.judgement import Verdict
+from tuneoff.study.store import Ledger
+
+__all__ = ["LEDGER", "PAGE", "STUDY", "VERDICT", "open_ledger", "read_verdict"]
+
+STUDY, VERDICT, LEDGER, PAGE = "study.toml", "verdict.json", "ledger.sqlite", "report.html"
+
+
+def open_ledger(folder: Path) -> Ledger:
+    """The ledger of a run folder. Raises StudyError where there is no such folder, or no run in it."""
+    if not folder.is_dir():
+        beside = [path.name for path in folder.parent.iterdir() if path.is_dir()] if folder.parent.is_dir() else []
+        fix = nearest(folder.name, beside) or "tuneoff run study.toml --out DIR makes one"
+        raise StudyError("run folder not found", where=folder, fix=fix)
+    return Ledger(folder / LEDGER)
+
+
+def read_verdict(folder: Path) -> Verdict:
+    """The folder's verdict. Raises StudyError where the run has none yet, saying how far it is."""
+    path = folder / VERDICT
+    if not path.is_file():
+        raise _no_verdict(folder)
+    return verdict.read_verdict(path)
+
+
+def _no_verdict(folder: Path) -> StudyError:
+    ledger = open_ledger(folder)
+    jobs = ledger.jobs()
+    ledger.close()
+    counts = [
+        (status, sum(job.status == status for job in jobs)) for status in ("done", "running", "failed", "planned")
+    ]
+    state = ", ".join(f"{count} {status}" for status, count in counts if count) or "none planned yet"
+    failed = [f"{job.arm} (seed {job.seed}): {job.why}" for job in jobs if job.status == "failed"]
+    study = folder / STUDY if (folder / STUDY).is_file() else STUDY
+    return StudyError(
+        "this run has no verdict yet",
+        where=folder,
+        found="\n".join([f"{len(jobs)} jobs: {state}", *failed]),
+        fix=f"tuneoff run {study} --out {folder} goes on where it stopped",
+    )

@@ -1,0 +1,217 @@
+"""Plotly figures as plain values: {"data": [...], "layout": {...}}.
+
+Colours are words that begin with @ (@accent, @muted, @arm3); the page puts in the colours of the light or the dark
+theme before it draws. Names are escaped, because plotly reads HTML in its texts.
+
+    standings(facts)      one dot an arm with its 95 % interval, the best at the top
+    quality(facts)        one figure a cost: the metric against it, on a log axis that keeps a place for 0
+    curves(facts)         validation and training loss after so many records, one line a job
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from tuneoff.report.facts import Axis, Facts, Row
+from tuneoff.report.words import COSTS, MARKS, Measure
+
+__all__ = ["curves", "quality", "standings"]
+
+COLOURS = {"recommended": "@accent", "winner": "@second", "tested": "@muted"}
+ARM_COLOURS = 8
+DASHES = ("solid", "dash", "dot", "dashdot")
+
+
+def standings(facts: Facts) -> dict:
+    traces = [
+        _dots([row for row in facts.judged if row.mark == mark], mark, facts.measure)
+        for mark in COLOURS
+        if any(row.mark == mark for row in facts.judged)
+    ]
+    names = [escape(row.standing.arm) for row in reversed(facts.judged)]
+    layout = _layout(facts.measure.title, "", height=130 + 40 * len(names))
+    layout["xaxis"]["ticksuffix"] = facts.measure.unit
+    layout["yaxis"] |= {"type": "category", "categoryorder": "array", "categoryarray": names, "showgrid": False}
+    layout["yaxis"]["range"] = [-0.6, len(names) - 0.4]
+    return {"data": traces, "layout": layout}
+
+
+def _dots(rows: Sequence[Row], mark: str, measure: Measure) -> dict:
+    shown = [row.standing for row in rows]
+    bars = {
+        "type": "data",
+        "symmetric": False,
+        "array": [measure.shown((one.mean if one.high is None else one.high) - one.mean) for one in shown],
+        "arrayminus": [measure.shown(one.mean - (one.mean if one.low is None else one.low)) for one in shown],
+        "color": COLOURS[mark],
+        "thickness": 2.5,
+        "width": 0,
+    }
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": MARKS[mark],
+        "x": [measure.shown(one.mean) for one in shown],
+        "y": [escape(one.arm) for one in shown],
+        "error_x": bars,
+        "marker": {"size": 13, "color": COLOURS[mark]},
+        "text": [
+            f"{escape(one.arm)}<br>{measure.figure(one.mean)} ({measure.interval(one.low, one.high)})<br>"
+            f"{one.n_test} records, {one.seeds} seeds"
+            for one in shown
+        ],
+        "hoverinfo": "text",
+    }
+
+
+def quality(facts: Facts) -> list[dict]:
+    """One entry a cost axis that has points: {"name": its words, "figure": ..., "unknown": [arms]}."""
+    return [
+        {"name": COSTS[axis.key].title, "figure": _against(axis, facts.measure), "unknown": list(axis.unknown)}
+        for axis in facts.axes
+        if axis.points
+    ]
+
+
+def _against(axis: Axis, measure: Measure) -> dict:
+    write = COSTS[axis.key].write
+    zero, ticks = _log_ticks([point.cost for point in axis.points])
+    places = {value: write(value) for value in ticks} | ({zero: "0"} if zero else {})
+    low, high = math.log10(min(places)), math.log10(max(places))
+    room = max(0.12 * (high - low), 0.1)
+    layout = _layout(COSTS[axis.key].title, measure.title, height=420)
+    layout["yaxis"]["ticksuffix"] = measure.unit
+    layout["xaxis"] |= {
+        "type": "log",
+        "tickvals": list(places),
+        "ticktext": list(places.values()),
+        "range": [low - room, high + room],
+    }
+    traces = []
+    for mark, colour in COLOURS.items():
+        points = [point for point in axis.points if point.mark == mark]
+        at = [point.cost or zero for point in points]
+        if points:
+            traces.append(
+                {
+                    "type": "scatter",
+                    "mode": "markers+text",
+                    "name": MARKS[mark],
+                    "x": at,
+                    "y": [measure.shown(point.mean) for point in points],
+                    "text": [escape(point.arm) for point in points],
+                    "textposition": [_side(math.log10(x), low, high) for x in at],
+                    "textfont": {"color": "@ink"},
+                    "cliponaxis": False,
+                    "marker": {"size": 13, "color": colour},
+                    "hovertext": [f"{escape(p.arm)}<br>{measure.figure(p.mean)}<br>{write(p.cost)}" for p in points],
+                    "hoverinfo": "text",
+                }
+            )
+    return {"data": traces, "layout": layout}
+
+
+def _side(place: float, low: float, high: float) -> str:
+    return "middle right" if place <= (low + high) / 2 else "middle left"
+
+
+def _log_ticks(costs: Sequence[float]) -> tuple[float | None, list[float]]:
+    """(where to draw 0 or None, ticks) of a log axis: decades, or 1 2 5 where there are few."""
+    above = [cost for cost in costs if cost > 0]
+    if not above:
+        return 1.0, []
+    low, high = math.floor(math.log10(min(above))), math.ceil(math.log10(max(above)))
+    steps = (1,) if high - low > 3 else (1, 2, 5)
+    marks = [step * 10.0**power for power in range(low, high + 1) for step in steps]
+    first = max((mark for mark in marks if mark <= min(above)), default=marks[0])
+    last = min((mark for mark in marks if mark >= max(above)), default=marks[-1])
+    kept = [mark for mark in marks if first <= mark <= last]
+    zero = first / (10.0 if len(steps) == 1 else 4.0)
+    return (zero if len(above) < len(costs) else None), kept
+
+
+def curves(facts: Facts) -> list[dict]:
+    """The views of the learning curves: validation figure first, then training loss; those that have points."""
+    loss = Measure("training loss", up=False)
+    return [
+        {"name": name, "figure": figure}
+        for name, field, measure in (
+            (f"{facts.measure.title} on validation", "value", facts.measure),
+            ("training loss", "loss", loss),
+        )
+        if (figure := _view(facts, name, field, measure))["data"]
+    ]
+
+
+def _view(facts: Facts, name: str, field: str, measure: Measure) -> dict:
+    arms = list(dict.fromkeys(curve.arm for curve in facts.curves))
+    layout = _layout("training records seen", name, height=420)
+    layout["yaxis"]["ticksuffix"] = measure.unit
+    if field == "value":
+        layout |= _level(facts, arms)
+    return {"data": list(_lines(facts, arms, field, measure)), "layout": layout}
+
+
+def _lines(facts: Facts, arms: Sequence[str], field: str, measure: Measure) -> Iterable[dict]:
+    named = set()
+    for curve in facts.curves:
+        points = [(x, y) for x, y in zip(curve.records, getattr(curve, field), strict=True) if y is not None]
+        if not points:
+            continue
+        name = escape(curve.arm)
+        who = f"{name}, seed {curve.seed}" + (f", trial {curve.trial}" if curve.trial else "")
+        yield {
+            "type": "scatter",
+            "mode": "lines+markers",
+            "name": name,
+            "legendgroup": name,
+            "showlegend": name not in named,
+            "x": [x for x, _ in points],
+            "y": [measure.shown(y) for _, y in points],
+            "line": {
+                "color": f"@arm{arms.index(curve.arm) % ARM_COLOURS}",
+                "width": 2,
+                "dash": DASHES[curve.trial % len(DASHES)],
+            },
+            "marker": {"size": 6},
+            "hovertext": [f"{who}<br>{x} records: {measure.figure(y)}" for x, y in points],
+            "hoverinfo": "text",
+        }
+        named.add(name)
+
+
+def _level(facts: Facts, trained: Sequence[str]) -> dict:
+    """A dotted line where the best arm without training stands, if there is one."""
+    others = [row.standing for row in facts.rows if row.standing.arm not in trained]
+    known = [one for one in others if one.validation is not None]
+    if not known:
+        return {}
+    best = (max if facts.measure.up else min)(known, key=lambda one: one.validation)
+    level = facts.measure.shown(best.validation)
+    line = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": level, "y1": level}
+    words = {
+        "xref": "paper",
+        "x": 0,
+        "y": level,
+        "xanchor": "left",
+        "yanchor": "bottom",
+        "showarrow": False,
+        "text": f"{escape(best.arm)}, without training",
+    }
+    return {"shapes": [line | {"line": {"color": "@muted", "dash": "dot", "width": 1.5}}], "annotations": [words]}
+
+
+def _layout(x: str, y: str, *, height: int) -> dict:
+    axis = {"gridcolor": "@grid", "linecolor": "@grid", "zeroline": False, "automargin": True, "fixedrange": True}
+    return {
+        "height": height,
+        "margin": {"l": 16, "r": 24, "t": 48, "b": 48},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"color": "@ink", "family": "system-ui, sans-serif", "size": 14},
+        "hoverlabel": {"align": "left"},
+        "showlegend": True,
+        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "itemclick": False},
+        "xaxis": axis | {"title": {"text": escape(x)}},
+        "yaxis": axis | {"title": {"text": escape(y)}},
+    }

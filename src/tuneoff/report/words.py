@@ -1,0 +1,124 @@
+"""Numbers as people read them: 4.9 M, 3 min 20 s, 18 MB, 81.3 %. None is a dash, because unknown is not zero."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tuneoff.study.judgement import Contrast
+from tuneoff.study.words import amount, title
+
+__all__ = ["COSTS", "MARKS", "CostWords", "Measure", "count", "probability", "says", "seconds", "size"]
+
+DASH = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A metric as people read it: scores in per cent and their differences in points, losses in nats."""
+
+    metric: str
+    up: bool
+
+    @property
+    def title(self) -> str:
+        return title(self.metric)
+
+    @property
+    def unit(self) -> str:
+        return " %" if self.up else " nats"
+
+    @property
+    def difference_unit(self) -> str:
+        return "points" if self.up else "nats"
+
+    @property
+    def better(self) -> str:
+        return "more is better" if self.up else "less is better"
+
+    def shown(self, value: float | None) -> float | None:
+        """The number to put on an axis."""
+        return 100 * value if self.up and value is not None else value
+
+    def figure(self, value: float | None) -> str:
+        return DASH if value is None else amount(value, self.up)
+
+    def interval(self, low: float | None, high: float | None) -> str:
+        if low is None or high is None:
+            return DASH
+        return f"{self._bare(low)} to {self._bare(high)}{' %' if self.up else ''}"
+
+    def difference(self, value: float) -> str:
+        return f"{self.shown(value):+.1f}" if self.up else f"{value:+.3f}"
+
+    def between(self, low: float, high: float) -> str:
+        return f"{self.difference(low)} to {self.difference(high)}"
+
+    def _bare(self, value: float) -> str:
+        return f"{100 * value:.1f}" if self.up else f"{value:.3f}"
+
+
+def probability(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def count(value: float | None) -> str:
+    """How many, in three figures: 921 600 is 922 k."""
+    return _scaled(value, ("", " k", " M", " G"))
+
+
+def size(value: float | None) -> str:
+    """Bytes, in powers of 1000."""
+    return _scaled(value, (" B", " kB", " MB", " GB", " TB"))
+
+
+def seconds(value: float | None) -> str:
+    if value is None:
+        return DASH
+    if value < 60:
+        return f"{value:.3g} s"
+    minutes, rest = divmod(round(value), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def _scaled(value: float | None, units: tuple[str, ...]) -> str:
+    if value is None:
+        return DASH
+    at = 0
+    while abs(value) >= 999.5 and at < len(units) - 1:
+        value, at = value / 1000, at + 1
+    return f"{value:.3g}{units[at]}"
+
+
+@dataclass(frozen=True, slots=True)
+class CostWords:
+    """One cost column of core/cost.py. short: the head of a table's column."""
+
+    title: str
+    short: str
+    write: Callable[[float | None], str]
+
+
+COSTS = {
+    "trainable": CostWords("trained parameters", "trained", count),
+    "train_s": CostWords("training time", "training", seconds),
+    "prompt_tokens": CostWords("prompt tokens per request", "tokens/req", count),
+    "artifact_bytes": CostWords("size of what is handed over", "artifact", size),
+    "peak_bytes": CostWords("peak memory in training", "peak", size),
+}
+
+MARKS = {
+    "recommended": "recommended: the cheapest of the best",
+    "winner": "also best: no other arm beats it",
+    "tested": "beaten by another arm",
+    "out": "not judged on the test set",
+}
+
+
+KINDS = {"different": "different", "practically_equal": "practically equal", "open": "open"}
+
+
+def says(contrast: Contrast) -> str:
+    """What a contrast amounts to, and what would settle it where it is open."""
+    kind = KINDS["different" if contrast.different else contrast.kind]
+    return f"{kind}: {contrast.note}" if contrast.note else kind

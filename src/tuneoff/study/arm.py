@@ -1,0 +1,205 @@
+"""Who races: an arm is a prompt and stages of training, written the way a person would say it.
+
+    lora                            one stage, one method
+    lora + soft_prompt              trained together, saved as one bundle
+    lora -> soft_prompt             the first is trained, then frozen and active while the second is trained
+    few_shot + lora                 a prompt method gives the text, a trained method learns on it
+    instruction_tuning -> lora      first on a mixture of other tasks, then on the person's
+
+No method knows that it is combined.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tuneoff.core import plugins
+from tuneoff.core.errors import ConfigError
+from tuneoff.core.identity import content_hash
+from tuneoff.core.seeds import stream
+from tuneoff.models.adapt import BaselineMethod, CourseMethod, Method, PromptMethod, TrainedMethod, WeightMethod
+
+__all__ = ["Arm", "Job", "Part", "Stage", "calibrated_twin", "parse_arm"]
+
+COMBINATION = "combination"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A method under the name that the study uses."""
+
+    name: str
+    method: Method
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Methods that learn together. course: whose records they learn from; None is the person's own."""
+
+    parts: tuple[Part, ...]
+    course: Part | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Arm:
+    """A candidate. prompt: gives the text. stages: what is trained, in order. baseline: needs no model."""
+
+    name: str
+    prompt: Part | None = None
+    stages: tuple[Stage, ...] = ()
+    baseline: Part | None = None
+    calibrated: bool = False
+
+    @property
+    def parts(self) -> list[Part]:
+        """All methods in it, prompt first."""
+        own = [part for part in (self.prompt, self.baseline) if part]
+        return own + [p for stage in self.stages for p in ([stage.course] if stage.course else []) + list(stage.parts)]
+
+    @property
+    def family(self) -> str:
+        """The row of the race it belongs to."""
+        trained = [stage.course or part for stage in self.stages for part in stage.parts]
+        own_prompt = self.prompt is not None and self.prompt.name != DEFAULT_PROMPT
+        if len(trained) + own_prompt > 1:
+            return COMBINATION
+        return (trained or [self.prompt or self.baseline])[0].method.family
+
+    @property
+    def random(self) -> bool:
+        """Whether another seed gives another result."""
+        return bool(self.stages) or (self.prompt is not None and self.prompt.method.random)
+
+    def settings(self, trials: int, seed: int) -> list[dict[str, dict[str, Any]]]:
+        """Knobs to try, {method name: {knob: value}}: the defaults first, then quasi-random draws from the ranges."""
+        ranges = [(p.name, knob, span) for p in self.parts for knob, span in type(p.method).searched().items()]
+        if not ranges:
+            return [{}] * (trials if self.random else 1)
+        if trials == 1:
+            return [{}]
+        from scipy.stats import qmc
+
+        points = qmc.Halton(len(ranges), seed=stream(seed, "trials", self.name) % 2**32).random(trials - 1)
+        return [{}, *[_settings(ranges, point) for point in points]]
+
+    def with_settings(self, settings: Mapping[str, Mapping[str, Any]]) -> "Arm":
+        """The same arm with some knobs changed."""
+
+        def changed(part: Part | None) -> Part | None:
+            if part is None or part.name not in settings:
+                return part
+            return Part(part.name, part.method.model_copy(update=dict(settings[part.name])))
+
+        stages = tuple(Stage(tuple(map(changed, s.parts)), changed(s.course)) for s in self.stages)
+        return replace(self, prompt=changed(self.prompt), baseline=changed(self.baseline), stages=stages)
+
+    def content(self) -> list:
+        """What it does, for its key; the name it goes by is not in it."""
+        return [[[part.name, part.method] for part in self.parts], len(self.stages), self.calibrated]
+
+
+DEFAULT_PROMPT = "zero_shot"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """The unit of resume: an arm with settled knobs and one seed, counted from 0.
+
+    ground: base, data, task and schedule, hashed. root: the study's own seed.
+    """
+
+    arm: Arm
+    trial: int
+    seed: int
+    settings: Mapping[str, Mapping[str, Any]]
+    ground: str
+    root: int
+
+    @property
+    def key(self) -> str:
+        return content_hash([self.ground, self.arm.content(), self.seed, self.trial if not self.settings else 0])
+
+    @property
+    def label(self) -> str:
+        """How progress calls it."""
+        trial = f", trial {self.trial + 1}" if self.trial else ""
+        return f"{self.arm.name}{trial}" + (f", seed {self.seed + 1}" if self.arm.random else "")
+
+    def stream(self, *names: object) -> int:
+        """A random stream of this job. The arm's content is not in it: equal methods draw alike, which pairs them."""
+        return stream(self.root, self.seed, self.trial, *names)
+
+
+def parse_arm(entry: str | Mapping[str, Any], methods: Mapping[str, Mapping[str, Any]], where: str) -> Arm:
+    """An entry of the study's list of arms. methods: the tables [methods.NAME].
+
+    Raises ConfigError for an unknown method or knob, or a combination that means nothing.
+    """
+    own: dict[str, Any] = {}
+    if not isinstance(entry, str):
+        own = dict(entry)
+        name, entry = own.pop("name", None), own.pop("use", None)
+        if not entry:
+            raise ConfigError(
+                "an arm's table needs `use`", where=where, found=own, fix='{name = "wide", use = "lora", lora = {...}}'
+            )
+    else:
+        name = None
+    stages, prompt, baseline = [], None, None
+    for words in [stage.split(" + ") for stage in entry.split(" -> ")]:
+        parts = [
+            _part(word.strip(), {**methods.get(word.strip(), {}), **own.pop(word.strip(), {})}, where) for word in words
+        ]
+        prompts = [part for part in parts if isinstance(part.method, PromptMethod)]
+        prompt = _only(prompts + ([prompt] if prompt else []), entry, "prompt methods", where)
+        baseline = (
+            _only([p for p in parts if isinstance(p.method, BaselineMethod)], entry, "baselines", where) or baseline
+        )
+        stages += _stages(parts, entry, where)
+    if own:
+        raise ConfigError(
+            f"unknown key {next(iter(own))!r} in arm {entry!r}", where=where, allowed=["name", "use", entry]
+        )
+    if baseline and (stages or prompt):
+        raise ConfigError(f"{baseline.name} stands alone", where=where, found=entry)
+    if not baseline and prompt is None:
+        prompt = _part(DEFAULT_PROMPT, methods.get(DEFAULT_PROMPT, {}), where)
+    return Arm(name=name or entry, prompt=prompt, stages=tuple(stages), baseline=baseline)
+
+
+def calibrated_twin(arm: Arm) -> Arm:
+    """The same untuned prompt with the labels' prior taken off its scores."""
+    return replace(arm, name=f"{arm.name} (calibrated)", calibrated=True)
+
+
+def _part(name: str, knobs: Mapping[str, Any], where: str) -> Part:
+    cls = plugins.load("methods", name)
+    return Part(name, cls.build(knobs, f"{where} [methods.{name}]"))
+
+
+def _stages(parts: Sequence[Part], entry: str, where: str) -> list[Stage]:
+    """The trained methods of one step. A course is a stage of its own."""
+    courses = [part for part in parts if isinstance(part.method, CourseMethod)]
+    trained = [part for part in parts if isinstance(part.method, TrainedMethod)]
+    if courses and len(parts) > 1:
+        raise ConfigError(f"{courses[0].name} is a stage of its own", where=where, found=entry, fix="join it with ->")
+    if len(trained) > 1 and any(isinstance(part.method, WeightMethod) for part in trained):
+        raise ConfigError("a method that trains the model's weights trains alone", where=where, found=entry)
+    if courses:
+        return [Stage((Part(courses[0].method.method, courses[0].method.update),), courses[0])]
+    return [Stage(tuple(trained))] if trained else []
+
+
+def _only(parts: Sequence[Part], entry: str, what: str, where: str) -> Part | None:
+    if len(parts) > 1:
+        raise ConfigError(f"an arm has one of the {what}", where=where, found=f"{len(parts)} in {entry!r}")
+    return parts[0] if parts else None
+
+
+def _settings(ranges: Sequence[tuple[str, str, Sequence]], point: Sequence[float]) -> dict[str, dict[str, Any]]:
+    drawn: dict[str, dict[str, Any]] = {}
+    for (name, knob, span), share in zip(ranges, point):
+        numbers = len(span) == 2 and all(isinstance(end, float) for end in span)
+        value = span[0] * (span[1] / span[0]) ** share if numbers else span[int(share * len(span))]
+        drawn.setdefault(name, {})[knob] = float(f"{value:.3g}") if numbers else value
+    return drawn

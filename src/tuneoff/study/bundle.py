@@ -1,0 +1,204 @@
+"""What a job leaves behind, and the folder that keeps it: prompt, tensors, and how they are worn.
+
+    bundle.json             version, arm, parts in order, base (fingerprint, origin), task, label prior
+    prompt.json             the fitted prompt
+    part-0-lora.safetensors tensors of one part, named SITE/TENSOR (or the weight's name)
+    peft/lora/              the same part as the `peft` library reads it, where it has such a type
+
+Tensors are safetensors, never pickle.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from tuneoff.core import plugins
+from tuneoff.core.errors import ModelError, StudyError
+from tuneoff.core.files import write_text, written
+from tuneoff.data.prompt import Prompt
+from tuneoff.data.task import Task
+from tuneoff.engine.attach import Adapter, Worn, site_key
+from tuneoff.models.adapt import AdapterMethod, WeightMethod
+from tuneoff.models.base import Base
+
+__all__ = ["Tuned", "TunedPart", "freed", "load_tuned", "save_tuned", "tensors_of"]
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class TunedPart:
+    """A trained method. tensors: {site: {name: tensor}} of an adapter, {"": {weight name: tensor}} of weights."""
+
+    name: str
+    method: AdapterMethod | WeightMethod
+    tensors: dict[str, dict[str, Tensor]]
+
+    def adapter(self, base: Base) -> Adapter:
+        sites = tuple(base.sites(self.method.roles))
+        missing = [site.name for site in sites if site_key(site) not in self.tensors]
+        if missing:
+            raise ModelError("the adapter was made for another model", found=type(base.net).__name__, allowed=None)
+        tensors = {at: {name: t.to(base.device) for name, t in own.items()} for at, own in self.tensors.items()}
+        return Adapter(self.method, sites, tensors)
+
+    @property
+    def numbers(self) -> int:
+        return sum(t.numel() for own in self.tensors.values() for t in own.values())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tuned:
+    """An arm after its job: everything that answering needs, but the base."""
+
+    arm: str
+    task: Task
+    prompt: Prompt
+    parts: tuple[TunedPart, ...] = ()
+    prior: tuple[float, ...] | None = None
+    base: dict = field(default_factory=dict)
+
+    @contextmanager
+    def worn(self, base: Base, learning: Sequence[Adapter] = (), *, text_changed: bool = False) -> Iterator[Worn]:
+        """The base with this on, and with adapters that learn; its own weights come back at the end of the block.
+
+        text_changed: whether weights of the base itself are about to learn.
+        """
+        adapters = [part.adapter(base) for part in self.parts if isinstance(part.method, AdapterMethod)]
+        weights = [part.tensors[""] for part in self.parts if isinstance(part.method, WeightMethod)]
+        with ExitStack() as stack:
+            for own in weights:
+                stack.enter_context(weights_in(base, own))
+            changed = text_changed or bool(weights)
+            yield stack.enter_context(Worn(base, [*adapters, *learning], text_changed=changed))
+
+
+@contextmanager
+def weights_in(base: Base, weights: dict[str, Tensor]) -> Iterator[None]:
+    """Put weights into the network for a while."""
+    with freed(base, list(weights)) as parameters:
+        _copy(parameters, weights)
+        for p in parameters.values():
+            p.requires_grad_(False)
+        yield
+
+
+@contextmanager
+def freed(base: Base, names: Sequence[str]) -> Iterator[dict[str, Tensor]]:
+    """The network's own weights of these names, free to learn inside the block and as they were after it."""
+    wanted = set(names)
+    parameters = {name: p for name, p in base.net.named_parameters() if name in wanted}
+    before = {name: p.detach().clone() for name, p in parameters.items()}
+    try:
+        for p in parameters.values():
+            p.requires_grad_()
+        yield parameters
+    finally:
+        for p in parameters.values():
+            p.requires_grad_(False)
+            p.grad = None
+        _copy(parameters, before)
+
+
+def _copy(parameters: dict[str, Tensor], values: dict[str, Tensor]) -> None:
+    with torch.no_grad():
+        for name, p in parameters.items():
+            p.copy_(values[name])
+
+
+def save_tuned(tuned: Tuned, folder: Path, base: Base | None) -> int:
+    """Write the folder; bundle.json last, so that a folder with one is whole. Returns its bytes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    parts = []
+    for number, part in enumerate(tuned.parts):
+        file = f"part-{number}-{_file_word(part.name)}.safetensors"
+        with written(folder / file) as temporary:
+            save_file(_flat(part.tensors), temporary)
+        if base is not None:
+            _save_peft(part, folder / "peft" / _file_word(part.name), base, tuned.base)
+        parts.append({"method": part.name, "knobs": part.method.model_dump(mode="json"), "file": file})
+    write_text(folder / "prompt.json", json.dumps(tuned.prompt.as_dict(), ensure_ascii=False, indent=1))
+    facts = {
+        "version": VERSION,
+        "arm": tuned.arm,
+        "base": tuned.base,
+        "task": asdict(tuned.task),
+        "prior": tuned.prior,
+        "parts": parts,
+    }
+    write_text(folder / "bundle.json", json.dumps(facts, ensure_ascii=False, indent=1))
+    return sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
+
+
+def load_tuned(folder: Path) -> Tuned:
+    """Read a bundle folder. Raises StudyError where it is none, or is of another version."""
+    file = folder / "bundle.json"
+    if not file.is_file():
+        raise StudyError("this folder holds no bundle", where=folder, fix="name a folder with a bundle.json in it")
+    facts = json.loads(file.read_text(encoding="utf-8"))
+    if facts.get("version") != VERSION:
+        raise StudyError("a bundle of another version", where=file, found=facts.get("version"), allowed=VERSION)
+    task = {key: tuple(value) if isinstance(value, list) else value for key, value in facts["task"].items()}
+    return Tuned(
+        arm=facts["arm"],
+        task=Task(**task),
+        prompt=Prompt.from_dict(json.loads((folder / "prompt.json").read_text(encoding="utf-8"))),
+        parts=tuple(_load_part(folder, part) for part in facts["parts"]),
+        prior=tuple(facts["prior"]) if facts["prior"] else None,
+        base=facts["base"],
+    )
+
+
+def _load_part(folder: Path, part: dict) -> TunedPart:
+    file = folder / part["file"]
+    if file.parent != folder or not file.is_file():
+        raise StudyError("a part of the bundle is missing", where=file)
+    method = plugins.load("methods", part["method"]).build(part["knobs"], str(folder / "bundle.json"))
+    tensors: dict[str, dict[str, Tensor]] = {}
+    for name, tensor in load_file(file).items():
+        site, _, own = name.rpartition("/")
+        tensors.setdefault(site, {})[own] = tensor
+    return TunedPart(part["method"], method, tensors)
+
+
+def _save_peft(part: TunedPart, folder: Path, base: Base, origin: dict) -> None:
+    if not isinstance(part.method, AdapterMethod):
+        return
+    adapter = part.adapter(base)
+    if any(site.columns is not None for site in adapter.sites):
+        return  # the library adapts a fused projection whole, not its parts
+    given = part.method.peft(adapter.sites, adapter.tensors)
+    if given is None:
+        return
+    config, state = given
+    config = {"task_type": "CAUSAL_LM", "inference_mode": True, **config}
+    config["base_model_name_or_path"] = origin.get("hub_id") or origin.get("path") or origin.get("name")
+    folder.mkdir(parents=True, exist_ok=True)
+    prefix = "" if "prompt_embeddings" in state else "base_model.model."
+    with written(folder / "adapter_model.safetensors") as temporary:
+        save_file(
+            {f"{prefix}{name}": t.detach().cpu().contiguous() for name, t in state.items()}, temporary, {"format": "pt"}
+        )
+    write_text(folder / "adapter_config.json", json.dumps(config, indent=1))
+
+
+def _flat(tensors: dict[str, dict[str, Tensor]]) -> dict[str, Tensor]:
+    return {f"{at}/{name}": t.detach().cpu().contiguous() for at, own in tensors.items() for name, t in own.items()}
+
+
+def _file_word(name: str) -> str:
+    return "".join(c if c.isalnum() or c in "-_" else "_" for c in name.rpartition("/")[2])
+
+
+def tensors_of(adapters: Sequence[Adapter]) -> list[dict[str, dict[str, Tensor]]]:
+    """Copies of adapters' tensors, detached from the graph."""
+    return [
+        {at: {name: t.detach().clone() for name, t in own.items()} for at, own in adapter.tensors.items()}
+        for adapter in adapters
+    ]

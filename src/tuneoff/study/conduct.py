@@ -1,0 +1,288 @@
+"""A study from its plan to its verdict: start, resume, or find that all is done.
+
+runs/tickets/study.toml        the study as it was run
+runs/tickets/ledger.sqlite     the truth (study/store.py)
+runs/tickets/jobs/KEY/         one bundle a job
+runs/tickets/aside/            the state of an unfinished job
+runs/tickets/verdict.json      the verdict
+runs/tickets/best/             the recommended arm's bundle
+"""
+
+import shutil
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from filelock import FileLock, Timeout
+
+from tuneoff.core.errors import ResourceError, StudyError, TuneoffError
+from tuneoff.core.files import disk_guard
+from tuneoff.evaluation.run import metric_named
+from tuneoff.models.base import Base
+from tuneoff.study.arm import Job
+from tuneoff.study.judgement import Verdict
+from tuneoff.study.outcome import JobRow
+from tuneoff.study.plan import Plan
+from tuneoff.study.race import Entry, Seen, Step, next_step
+from tuneoff.study.spec import StudySpec
+from tuneoff.study.store import Ledger
+from tuneoff.study.verdict import judge, read_verdict, write_verdict
+from tuneoff.study.work import Worker
+
+__all__ = ["Watch", "conduct", "entries_of", "open_base"]
+
+
+class Watch:
+    """Told what happens while a study runs. This one stays silent."""
+
+    def phase(self, text: str) -> None:
+        """Something that is not a job begins."""
+
+    def job(self, label: str, work_done: float, work_left: float) -> None:
+        """A job begins; work is counted in records run forward once."""
+
+    def step(self, step: int, steps: int, value: float | None) -> None:
+        """An optimiser step is done; value: the validation figure, where this step was checked."""
+
+    def done(self, label: str, figure: float | None, why: str = "") -> None:
+        """A job ended, with its validation figure or the reason it failed."""
+
+
+def conduct(plan: Plan, folder: Path, open_base: Callable[[], Base], watch: Watch | None = None) -> Verdict:
+    """Run what is missing, and judge. open_base: loads the model; called only where something is left to run.
+
+    Raises StudyError where the folder holds another study, ResourceError where disk or memory run out.
+    """
+    watch = watch or Watch()
+    folder.mkdir(parents=True, exist_ok=True)
+    with _alone(folder):
+        ledger = Ledger(folder / "ledger.sqlite", create=True)
+        _same_study(ledger, plan, folder)
+        entries = entries_of(plan)
+        if ledger.meta("base"):
+            _enter(ledger, plan, plan.ground(ledger.meta("base")))
+        if ledger.meta("base") and not any(next_step(entries, seen_of(ledger, plan))) and _judged(folder, ledger):
+            return read_verdict(folder / "verdict.json")
+        watch.phase(f"loading {plan.spec.model.name}")
+        base = open_base()
+        _same_base(ledger, base, folder)
+        ground = plan.ground(base.fingerprint)
+        worker = Worker(plan, base, folder)
+        _record_machine(ledger)
+        while any(step := next_step(entries, seen_of(ledger, plan))):
+            _do(step, plan, worker, ledger, ground, watch)
+        watch.phase("judging")
+        return _finish(plan, ledger, folder)
+
+
+def open_base(spec: StudySpec) -> Base:
+    """The model of a study, loaded."""
+    from tuneoff.models.load import load_model
+
+    model = spec.model
+    loaded = load_model(
+        model.name,
+        folder=spec.folder,
+        device=model.device,
+        dtype=model.dtype,
+        trust_remote_code=model.trust_remote_code,
+    )
+    return Base(
+        loaded.net,
+        loaded.tokenizer,
+        fingerprint=loaded.origin.fingerprint,
+        template=model.template,
+        origin=loaded.origin,
+    )
+
+
+def entries_of(plan: Plan) -> list[Entry]:
+    """The plan's arms as the race sees them."""
+    return [Entry(arm.name, len(plan.settings[arm.name]), plan.seeds(arm)) for arm in plan.arms]
+
+
+def seen_of(ledger: Ledger, plan: Plan) -> list[Seen]:
+    """The ledger's jobs with their validation figures."""
+    metric = metric_named(plan.task.metrics[0])
+    return [Seen(row, _value(ledger, row, metric)) for row in ledger.jobs()]
+
+
+def _value(ledger: Ledger, row: JobRow, metric) -> tuple[float, float] | None:
+    if row.status != "done":
+        return None
+    rows = [
+        o.stats for o in ledger.outcomes(split="validation", metric=metric.name, job=row.key) if o.stats is not None
+    ]
+    losses = [o.stats[0] for o in ledger.outcomes(split="validation", metric="nll", job=row.key) if o.stats is not None]
+    if not rows:
+        return None
+    figure = metric.pool(rows)
+    return (figure if metric.up else -figure), -sum(losses) / len(losses) if losses else 0.0
+
+
+def _do(step: Step, plan: Plan, worker: Worker, ledger: Ledger, ground: str, watch: Watch) -> None:
+    jobs = [plan.job(plan.arm(name), trial, seed, ground) for name, trial, seed in step.fit]
+    for job in jobs:
+        ledger.add_job(
+            JobRow(
+                key=job.key,
+                arm=job.arm.name,
+                trial=job.trial,
+                seed=job.seed,
+                status="planned",
+                knobs=job.settings,
+                folder=f"jobs/{job.key}",
+            )
+        )
+    for number, job in enumerate(jobs):
+        watch.job(job.label, *_work(plan, ledger, jobs[number:]))
+        _fit(job, plan, worker, ledger, watch)
+    if step.test:
+        _open_test(step.test, plan, worker, ledger, ground, watch)
+
+
+def _fit(job: Job, plan: Plan, worker: Worker, ledger: Ledger, watch: Watch) -> None:
+    ledger.start(job.key)
+    try:
+        with disk_guard(worker.folder):
+            fitted = worker.fit(job, watch.step)
+    except ResourceError:
+        raise
+    except (TuneoffError, RuntimeError, ValueError, ArithmeticError) as error:
+        why = str(error).splitlines()[0]
+        ledger.fail(job.key, why)
+        ledger.note(job.key, "traceback", traceback.format_exc())
+        watch.done(job.label, None, why)
+        return
+    for point in fitted.points:
+        ledger.add_point(point)
+    ledger.finish(job.key, fitted.cost, fitted.outcomes)
+    row = next(row for row in ledger.jobs() if row.key == job.key)
+    value = _value(ledger, row, metric := metric_named(plan.task.metrics[0]))
+    watch.done(job.label, None if value is None else value[0] if metric.up else -value[0])
+
+
+def _open_test(keys: tuple[str, ...], plan: Plan, worker: Worker, ledger: Ledger, ground: str, watch: Watch) -> None:
+    """The sealed test set meets the chosen jobs; how often it was opened is counted."""
+    ledger.set_meta("test_opened", str(int(ledger.meta("test_opened") or 0) + 1))
+    rows = {row.key: row for row in ledger.jobs()}
+    for number, key in enumerate(keys):
+        row = rows[key]
+        job = plan.job(plan.arm(row.arm), row.trial, row.seed, ground)
+        done, left = number * len(plan.data.test), (len(keys) - number) * len(plan.data.test)
+        watch.job(f"test: {job.label}", done, left)
+        with disk_guard(worker.folder):
+            outcomes, cost = worker.test(job, row.cost)
+        ledger.finish_test(key, cost, outcomes)
+
+
+def _work(plan: Plan, ledger: Ledger, jobs: list[Job]) -> tuple[float, float]:
+    """Work done and left: the jobs of this step, then the other seeds and the test of those that wait."""
+    done = sum(plan.work(plan.arm(row.arm)) for row in ledger.jobs() if row.status == "done")
+    whole = sum(
+        plan.work(arm) * (len(plan.settings[arm.name]) + plan.seeds(arm) - 1)
+        + (0 if arm.baseline else plan.seeds(arm) * len(plan.data.test))
+        for arm in plan.arms
+    )
+    return done, max(whole - done, sum(plan.work(job.arm) for job in jobs))
+
+
+def _finish(plan: Plan, ledger: Ledger, folder: Path) -> Verdict:
+    verdict = judge(
+        ledger,
+        metric=plan.task.metrics[0],
+        others=plan.task.metrics[1:],
+        task=plan.task,
+        families=plan.families,
+        random_arms=[arm.name for arm in plan.arms if arm.random],
+        margin=plan.spec.margin,
+        study=plan.spec.name,
+        arms=[arm.name for arm in plan.arms],
+    )
+    _hand_over(verdict, folder)
+    write_verdict(verdict, folder / "verdict.json")
+    shutil.rmtree(folder / "aside", ignore_errors=True)
+    ledger.note("", "verdict")
+    return verdict
+
+
+def _hand_over(verdict: Verdict, folder: Path) -> None:
+    """best/ is the bundle of the recommended arm's best seed; absent where the winner needs no model."""
+    best = folder / "best"
+    standing = next((s for s in verdict.standings if s.arm == verdict.recommended), None)
+    source = folder / standing.artifact if standing and standing.artifact else None
+    if source is None or not (source / "bundle.json").is_file():
+        shutil.rmtree(best, ignore_errors=True)
+        return
+    fresh = folder / f".best-{time.time_ns()}"
+    with disk_guard(folder):
+        shutil.copytree(source, fresh)
+    shutil.rmtree(best, ignore_errors=True)
+    fresh.rename(best)
+
+
+def _judged(folder: Path, ledger: Ledger) -> bool:
+    """Whether the last thing that happened here was a verdict."""
+    events = ledger.events()
+    return bool(events) and events[-1]["what"] == "verdict" and (folder / "verdict.json").is_file()
+
+
+@contextmanager
+def _alone(folder: Path):
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise StudyError(
+            "another process is running this study", where=folder, fix="wait for it, or give --out another folder"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _same_study(ledger: Ledger, plan: Plan, folder: Path) -> None:
+    """Arms, seeds, trials and knobs may be added to a run; its data, prompt, model and schedule may not change."""
+    for key, now, what, fix in (
+        ("study", plan.spec.fingerprint(), "the study file changed", "undo the change (arms, seeds, trials may grow)"),
+        ("data", plan.data_key(), "the data changed", "bring the data back as it was"),
+    ):
+        was = ledger.meta(key)
+        if was and was != now:
+            raise StudyError(
+                f"{what} since this run began", where=folder, fix=f"{fix}, or give --out another folder for a new run"
+            )
+        ledger.set_meta(key, now)
+    ledger.set_meta("spec", plan.spec.model_dump_json())
+    ledger.set_meta("folder", plan.spec.folder)
+
+
+def _same_base(ledger: Ledger, base: Base, folder: Path) -> None:
+    was = ledger.meta("base")
+    if was and was != base.fingerprint:
+        raise StudyError(
+            "the model's files changed since this run began",
+            where=folder,
+            found=base.fingerprint,
+            allowed=was,
+            fix="bring the model back, or give --out another folder for a new run",
+        )
+    ledger.set_meta("base", base.fingerprint)
+
+
+def _record_machine(ledger: Ledger) -> None:
+    ledger.note("", "run", f"torch {torch.__version__}, {torch.get_num_threads()} threads")
+
+
+def _enter(ledger: Ledger, plan: Plan, ground: str) -> None:
+    """Jobs of arms whose knobs are others now, or whose trials are no longer asked for, leave the race."""
+    ledger.race_with(
+        plan.job(arm, trial, seed, ground).key
+        for arm in plan.arms
+        for trial in range(len(plan.settings[arm.name]))
+        for seed in range(plan.seeds(arm))
+    )

@@ -1,0 +1,147 @@
+"""From a study file and its data to what would run: task, arms, settings, and how much work each job is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tuneoff.core.errors import ConfigError
+from tuneoff.core.identity import content_hash
+from tuneoff.data.load import Data, load_data
+from tuneoff.data.task import Task
+from tuneoff.engine.train import Schedule
+from tuneoff.study.arm import Arm, Job, calibrated_twin, parse_arm
+from tuneoff.study.spec import StudySpec
+
+__all__ = ["Plan", "make_plan"]
+
+METRICS = {
+    "choice": ("accuracy", "macro_f1", "nll"),
+    "text": ("token_f1", "exact_match", "rouge_l", "chrf", "nll"),
+}
+BASELINES = ("majority", "tfidf")  # stand in every choice table: what any model must beat
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """What would run. settings: per arm, the knobs of each trial."""
+
+    spec: StudySpec
+    data: Data
+    task: Task
+    arms: tuple[Arm, ...]
+    settings: dict[str, list[dict]]
+    schedule: Schedule
+
+    @property
+    def families(self) -> dict[str, str]:
+        return {arm.name: arm.family for arm in self.arms}
+
+    def arm(self, name: str) -> Arm:
+        return next(arm for arm in self.arms if arm.name == name)
+
+    def data_key(self) -> str:
+        """Changes when a record, a label or a split does."""
+        splits = [[r.id for r in split] for split in (self.data.train, self.data.validation, self.data.test)]
+        return content_hash([splits, self.task.labels])
+
+    def ground(self, base_fingerprint: str) -> str:
+        """What all jobs stand on."""
+        return content_hash([base_fingerprint, self.data_key(), self.spec.fingerprint()])
+
+    def job(self, arm: Arm, trial: int, seed: int, ground: str) -> Job:
+        settings = self.settings[arm.name][trial]
+        return Job(arm.with_settings(settings), trial, seed, settings, ground, self.spec.seed)
+
+    def seeds(self, arm: Arm) -> int:
+        return self.spec.seeds if arm.random else 1
+
+    def training_steps(self, arm: Arm) -> int:
+        """Optimiser steps of one job, over all its stages."""
+        return len(arm.stages) * self.schedule.steps(len(self.data.train))
+
+    def work(self, arm: Arm) -> float:
+        """How much a job is, in records run forward once: for the progress bar's sense of what is left."""
+        if arm.baseline:
+            return 0.01 * len(self.data.train)
+        forward_and_back = 3.0  # a frozen forward and backward takes 2.2 forwards, the hooks the rest
+        checks = self.schedule.checks * len(arm.stages) + 1
+        trained = forward_and_back * self.schedule.steps(len(self.data.train)) * self.schedule.batch_size
+        return len(arm.stages) * trained + checks * len(self.data.validation)
+
+
+def make_plan(spec: StudySpec) -> Plan:
+    """Read the data and settle who races. The model is not needed for this.
+
+    Raises DataError and ConfigError with what to change.
+    """
+    table = spec.data.model_dump(exclude={"too_long"})
+    data = load_data(folder=spec.folder, **table)
+    where = "study.toml"
+    arms = [parse_arm(entry, spec.methods, where) for entry in spec.arms]
+    arms = _with_rows_that_always_stand(arms, data.kind, spec, where)
+    _check_names(arms, spec, where)
+    train = spec.train
+    schedule = Schedule(
+        epochs=train.epochs,
+        batch_size=train.batch_size,
+        checks=train.checks,
+        patience=train.patience,
+        weight_decay=train.weight_decay,
+        clip=train.clip,
+    )
+    settings = {arm.name: arm.settings(spec.trials, spec.seed) for arm in arms}
+    return Plan(spec=spec, data=data, task=_task(spec, data), arms=tuple(arms), settings=settings, schedule=schedule)
+
+
+def _with_rows_that_always_stand(arms: Sequence[Arm], kind: str, spec: StudySpec, where: str) -> list[Arm]:
+    """Baselines first; behind each untuned prompt of a choice, its calibrated twin."""
+    if kind != "choice":
+        needless = [arm.name for arm in arms if arm.baseline]
+        if needless:
+            raise ConfigError(f"{needless[0]} needs a choice of labels, and the answers are free text", where=where)
+        return list(arms)
+    named = {arm.name for arm in arms}
+    always = [parse_arm(name, spec.methods, where) for name in BASELINES if name not in named]
+    rows = []
+    for arm in [*always, *arms]:
+        rows.append(arm)
+        if not arm.baseline and not arm.stages:
+            rows.append(calibrated_twin(arm))
+    return rows
+
+
+def _check_names(arms: Sequence[Arm], spec: StudySpec, where: str) -> None:
+    names = [arm.name for arm in arms]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ConfigError(
+            f"two arms are called {twice[0]!r}", where=where, fix='give one a name: {name = "...", use = "..."}'
+        )
+    used = {part.name for arm in arms for part in arm.parts}
+    idle = sorted(set(spec.methods) - used)
+    if idle:
+        raise ConfigError(
+            f"[methods.{idle[0]}] has knobs, and no arm uses it",
+            where=where,
+            found=names,
+            fix="add the arm or remove the table",
+        )
+
+
+def _task(spec: StudySpec, data: Data) -> Task:
+    first = spec.metric or METRICS[data.kind][0]
+    others = [*spec.metrics, *METRICS[data.kind]]
+    return Task(
+        name=spec.name,
+        kind=data.kind,
+        labels=data.labels,
+        instruction=_instruction(spec, data),
+        metrics=tuple(dict.fromkeys([first, *others])),
+    )
+
+
+def _instruction(spec: StudySpec, data: Data) -> str:
+    said = spec.prompt.instruction
+    if data.kind != "choice":
+        return said
+    said = said or "Which label fits the text?"
+    return f"{said} Answer with one of: {', '.join(data.labels)}." if spec.prompt.list_labels else said

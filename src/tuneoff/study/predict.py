@@ -1,0 +1,107 @@
+"""Answers from a finished run: whichever arm is asked for, models and baselines alike."""
+
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from tuneoff.core.errors import StudyError, nearest
+from tuneoff.data.read import read_records
+from tuneoff.data.record import Record
+from tuneoff.models.base import Base
+from tuneoff.study.bundle import load_tuned
+from tuneoff.study.conduct import open_base
+from tuneoff.study.plan import make_plan
+from tuneoff.study.ready import Ready
+from tuneoff.study.spec import ModelSpec, StudySpec
+from tuneoff.study.store import Ledger
+from tuneoff.study.verdict import read_verdict
+
+__all__ = ["answer_records", "open_ready", "read_questions", "spec_of"]
+
+
+def spec_of(folder: Path) -> StudySpec | None:
+    """The study that a run folder was made by; None for a bundle's folder."""
+    if (folder / "bundle.json").is_file():
+        return None
+    ledger = Ledger(folder / "ledger.sqlite")
+    table = json.loads(ledger.meta("spec"))
+    where = ledger.meta("folder")
+    ledger.close()
+    return StudySpec.build({**table, "folder": where or "."}, str(folder))
+
+
+def read_questions(folder: Path, source: str) -> list[Record]:
+    """Records to answer, in the columns of the study; `-` reads JSON lines from standard input."""
+    spec = spec_of(folder)
+    columns = spec.data.input if spec else []
+    if source != "-":
+        return read_records(source, input=columns, answered=False)
+    with tempfile.NamedTemporaryFile("w", suffix=".jsonl", encoding="utf-8") as file:
+        file.write(sys.stdin.read())
+        file.flush()
+        return read_records(file.name, input=columns, answered=False)
+
+
+def answer_records(folder: Path, arm: str, records: Sequence[Record]) -> list[str]:
+    """One answer per record, by the named arm or the recommended one."""
+    spec = spec_of(folder)
+    if spec is not None:
+        arm, _ = _artifact(folder, arm)
+        baseline = next((a for a in make_plan(spec).arms if a.name == arm and a.baseline), None)
+        if baseline is not None:
+            return _by_baseline(spec, baseline, records)
+    return [answer.text for answer in open_ready(folder, arm).answers(records)]
+
+
+def open_ready(folder: Path, arm: str = "") -> Ready:
+    """The bundle in a folder, or of an arm of a run folder, with its base loaded."""
+    bundle = folder
+    if spec_of(folder) is not None:
+        arm, artifact = _artifact(folder, arm)
+        bundle = folder / artifact
+    tuned = load_tuned(bundle)
+    base = open_base(_spec_for(tuned.base))
+    _same_base(base, tuned.base, bundle)
+    return Ready(tuned, base)
+
+
+def _artifact(folder: Path, arm: str) -> tuple[str, str]:
+    """(arm, folder of its best seed's bundle)."""
+    if not (folder / "verdict.json").is_file():
+        raise StudyError("this run has no verdict yet", where=folder, fix="tuneoff run study.toml finishes it")
+    verdict = read_verdict(folder / "verdict.json")
+    arm = arm or verdict.recommended or ""
+    names = [s.arm for s in verdict.standings if s.mean is not None]
+    standing = next((s for s in verdict.standings if s.arm == arm and s.mean is not None), None)
+    if standing is None:
+        raise StudyError(
+            f"no finished arm {arm!r}" if arm else "this run recommends no arm",
+            where=folder,
+            allowed=names,
+            fix=nearest(arm, names) or "--arm NAME",
+        )
+    return arm, standing.artifact
+
+
+def _by_baseline(spec: StudySpec, arm, records: Sequence[Record]) -> list[str]:
+    """A baseline keeps nothing: it is fitted again on the same training records, in an instant."""
+    plan = make_plan(spec)
+    answerer = arm.baseline.method.fit(plan.task, plan.data.train, 0)
+    return [max(row, key=row.get) for row in answerer(records)]
+
+
+def _spec_for(base: dict) -> StudySpec:
+    return StudySpec(model=ModelSpec(name=base.get("path") or base["name"], template=base.get("template", "auto")))
+
+
+def _same_base(base: Base, made_for: dict, bundle: Path) -> None:
+    if base.fingerprint != made_for["fingerprint"]:
+        raise StudyError(
+            "this bundle was made for another model",
+            where=bundle,
+            found=base.fingerprint,
+            allowed=made_for["fingerprint"],
+            fix=f"load {made_for.get('name')} as it was",
+        )

@@ -1,0 +1,49 @@
+"""A bundle with its base, ready to answer: what tuneoff.load and tuneoff.tune give back."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+from tuneoff.data.record import Record
+from tuneoff.engine.examples import encode
+from tuneoff.evaluation.metric import Answer
+from tuneoff.evaluation.run import answer_examples
+from tuneoff.models.base import Base
+from tuneoff.study.bundle import Tuned
+
+__all__ = ["Ready"]
+
+
+class Ready:
+    """tuned: the arm. base: the model it was made for."""
+
+    def __init__(self, tuned: Tuned, base: Base):
+        self.tuned, self.base = tuned, base
+
+    def answer(self, records: Sequence[str | Mapping[str, str] | Record]) -> list[str]:
+        """One answer per record. A record is a text, a mapping of input columns, or a Record."""
+        return [answer.text for answer in self.answers([self._record(record) for record in records])]
+
+    def answers(self, records: Sequence[Record]) -> list[Answer]:
+        """Answers with what is known about them; targets are not looked at but for `nll`."""
+        if not records:
+            return []
+        with self.tuned.worn(self.base) as worn:
+            reserve = sum(adapter.method.virtual for adapter in worn.adapters)
+            examples = encode(self.base, self.tuned.prompt, records, reserve=reserve, too_long="truncate_right")
+            return answer_examples(worn, self.tuned.task, examples, prior=self.tuned.prior)
+
+    def _record(self, record: str | Mapping[str, str] | Record) -> Record:
+        if isinstance(record, Record):
+            return record
+        fields = {self._column: record} if isinstance(record, str) else dict(record)
+        return Record(fields=fields, target=self._any_target)
+
+    @cached_property
+    def _column(self) -> str:
+        shown = self.tuned.prompt.demonstrations
+        return next(iter(shown[0].fields), "text") if shown else "text"
+
+    @property
+    def _any_target(self) -> str:
+        """A record needs some answer to be encoded; asking looks at its prompt alone."""
+        return self.tuned.task.labels[0] if self.tuned.task.labels else "?"

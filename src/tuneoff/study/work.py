@@ -1,0 +1,287 @@
+"""One job, done: the only meeting point of data, engine and evaluation.
+
+fit: prompt chosen, stages trained, validation answered, bundle saved. test: the saved bundle meets the test set.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from tuneoff.core.cost import Cost
+from tuneoff.core.identity import content_hash
+from tuneoff.data.prompt import Prompt
+from tuneoff.data.record import Record
+from tuneoff.engine.attach import Adapter, Worn, new_adapter
+from tuneoff.engine.context import ContextCache
+from tuneoff.engine.examples import Example, encode
+from tuneoff.engine.score import score_choices
+from tuneoff.engine.train import Check, Group, Trained, train
+from tuneoff.evaluation.metric import Answer
+from tuneoff.evaluation.run import (
+    answer_examples,
+    distribution_answers,
+    label_prior,
+    label_scores,
+    metric_named,
+    pooled,
+    right_answer_losses,
+)
+from tuneoff.models.adapt import AdapterMethod, TrainedMethod
+from tuneoff.models.base import Base
+from tuneoff.study.arm import Job, Stage
+from tuneoff.study.bundle import Tuned, TunedPart, freed, load_tuned, save_tuned, tensors_of
+from tuneoff.study.outcome import Outcome, Point, Split
+from tuneoff.study.plan import Plan
+
+__all__ = ["Fitted", "Worker"]
+
+COURSE_HELD_OUT = 10  # one record in ten of a course is kept to check it on
+PRIOR_RECORDS = 64  # a mean over this many estimates a label's prior to a few per cent
+MOST_NEW_TOKENS = 512
+
+Tick = Callable[[int, int, float | None], None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fitted:
+    """What fitting gave: validation outcomes of the best check, the curve, the cost."""
+
+    outcomes: list[Outcome]
+    points: list[Point] = field(default_factory=list)
+    cost: Cost = field(default_factory=Cost)
+
+
+class Worker:
+    """Does the jobs of one plan on one base, keeping what they share: contexts, and scores of untuned prompts."""
+
+    def __init__(self, plan: Plan, base: Base, folder: Path, cache_bytes: int | None = None):
+        self.plan, self.base, self.folder = plan, base, folder
+        self.cache = ContextCache(cache_bytes)
+        self.task = replace(plan.task, max_answer_tokens=self._longest_answer())
+        self._scores: dict[str, Tensor] = {}
+
+    def fit(self, job: Job, tick: Tick = lambda step, steps, value: None) -> Fitted:
+        """Do a job up to its validation outcomes, and save its bundle."""
+        began = time.perf_counter()
+        if job.arm.baseline:
+            answers = self._baseline(job, self.plan.data.validation)
+            cost = Cost(train_s=time.perf_counter() - began, prompt_tokens=0.0)
+            return Fitted(outcomes=self._outcomes(job, "validation", answers), cost=cost)
+        tuned, curves = self._train(job, tick)
+        tuned = self._calibrated(job, tuned)
+        answers, prompt_tokens = self._answers(tuned, self.plan.data.validation)
+        size = save_tuned(tuned, self.place(job), self.base)
+        cost = Cost(
+            prompt_tokens=prompt_tokens,
+            trainable=sum(part.numbers for part in tuned.parts),
+            train_s=time.perf_counter() - began,
+            train_tokens=sum(curve.tokens for curve in curves),
+            peak_bytes=max((curve.peak_bytes for curve in curves if curve.peak_bytes), default=None),
+            artifact_bytes=size,
+        )
+        self._forget_aside(job)
+        outcomes = self._outcomes(job, "validation", answers)
+        return Fitted(outcomes=outcomes, points=self._points(job, curves), cost=cost)
+
+    def test(self, job: Job, cost: Cost) -> tuple[list[Outcome], Cost]:
+        """Answer the sealed test set with what the job left behind. cost: what fitting cost."""
+        began = time.perf_counter()
+        records = self.plan.data.test
+        if job.arm.baseline:
+            answers = self._baseline(job, records)
+        else:
+            answers, prompt_tokens = self._answers(self.tuned(job), records)
+            cost = replace(cost, prompt_tokens=prompt_tokens)
+        cost = replace(cost, score_s=time.perf_counter() - began)
+        return self._outcomes(job, "test", answers), cost
+
+    def tuned(self, job: Job) -> Tuned:
+        """What a fitted job left behind."""
+        return load_tuned(self.place(job))
+
+    def place(self, job: Job) -> Path:
+        """The folder of a job's bundle."""
+        return self.folder / "jobs" / job.key
+
+    def encode(self, prompt: Prompt, records: Sequence[Record], reserve: int = 0) -> list[Example]:
+        """Records under this study's rules for length."""
+        spec = self.plan.spec
+        return encode(
+            self.base,
+            prompt,
+            records,
+            reserve=reserve,
+            limit=spec.train.max_length,
+            too_long=spec.data.too_long,
+        )
+
+    def prompt(self, job: Job) -> Prompt:
+        """The arm's prompt, fitted on training records alone."""
+        prompt = job.arm.prompt.method.fit(self.task, self.plan.data.train, job.stream("prompt"))
+        template = self.plan.spec.prompt.template
+        return replace(prompt, template=template) if template and not prompt.template else prompt
+
+    def _baseline(self, job: Job, records: Sequence[Record]) -> list[Answer]:
+        answerer = job.arm.baseline.method.fit(self.task, self.plan.data.train, job.stream("baseline"))
+        return distribution_answers(answerer(records), records)
+
+    def _train(self, job: Job, tick: Tick) -> tuple[Tuned, list[Trained]]:
+        """All stages, one on top of the other."""
+        origin = asdict(self.base.origin) if self.base.origin else {}
+        tuned = Tuned(
+            arm=job.arm.name,
+            task=self.task,
+            prompt=self.prompt(job),
+            base={"fingerprint": self.base.fingerprint, **origin},
+        )
+        curves: list[Trained] = []
+        for number, stage in enumerate(job.arm.stages):
+            parts, curve = self._stage(job, number, stage, tuned, tick)
+            tuned = replace(tuned, parts=(*tuned.parts, *parts))
+            curves.append(curve)
+        return tuned, curves
+
+    def _stage(self, job: Job, number: int, stage: Stage, before: Tuned, tick: Tick) -> tuple[list[TunedPart], Trained]:
+        """Train one stage while what was trained before it is worn and frozen."""
+        adapters = [
+            new_adapter(self.base, part.method, self.task, job.stream("init", number, part.name))
+            for part in stage.parts
+            if isinstance(part.method, AdapterMethod)
+        ]
+        names = [] if adapters else stage.parts[0].method.trainable(self.base.net)
+        with before.worn(self.base, adapters, text_changed=bool(names)) as worn, freed(self.base, names) as weights:
+            learning = [_named(adapter) for adapter in adapters] or [weights]
+            groups = [Group(own, self._rate(part.method)) for part, own in zip(stage.parts, learning)]
+            examples, check = self._lesson(job, stage, before.prompt, worn)
+            curve = train(
+                worn,
+                groups,
+                examples,
+                self.plan.schedule,
+                seed=job.stream("order", number),
+                check=check,
+                cache=self.cache,
+                aside=self._aside(job, number),
+                tick=tick,
+            )
+            learned = tensors_of(adapters) or [{"": {name: p.detach().clone() for name, p in weights.items()}}]
+        parts = [TunedPart(part.name, part.method, tensors) for part, tensors in zip(stage.parts, learned)]
+        return parts, curve
+
+    def _rate(self, method: TrainedMethod) -> float:
+        """A method's peak learning rate in absolute units."""
+        return method.lr * (self.base.embedding_rms if method.lr_unit == "embedding" else 1.0)
+
+    def _lesson(self, job: Job, stage: Stage, prompt: Prompt, worn: Worn) -> tuple[list[Example], Callable[[], Check]]:
+        """What a stage learns from, and how it is checked: the person's records, or a course of its own."""
+        reserve = sum(part.method.virtual for part in stage.parts if isinstance(part.method, AdapterMethod))
+        if stage.course is not None:
+            records = stage.course.method.records(self.plan.spec.folder)
+            held = max(1, len(records) // COURSE_HELD_OUT)
+            examples = self.encode(Prompt(), records, reserve)
+            return examples[held:], lambda: self._loss_check(worn, examples[:held])
+        shown = {record.id for record in prompt.demonstrations} if not prompt.nearest else set()
+        train_records = [record for record in self.plan.data.train if record.id not in shown]
+        validation = self.encode(prompt, self.plan.data.validation, reserve)
+        return self.encode(prompt, train_records, reserve), lambda: self._metric_check(worn, validation)
+
+    def _loss_check(self, worn: Worn, examples: Sequence[Example]) -> Check:
+        loss = sum(right_answer_losses(worn, examples, self.cache)) / len(examples)
+        return Check(-loss, 0.0)
+
+    def _metric_check(self, worn: Worn, examples: Sequence[Example]) -> Check:
+        answers = answer_examples(worn, self.task, examples, cache=self.cache)
+        metric = metric_named(self.task.metrics[0])
+        figure = pooled(metric, answers, [example.record for example in examples], self.task)
+        losses = [answer.nll for answer in answers]
+        return Check(figure if metric.up else -figure, -sum(losses) / len(losses))
+
+    def _calibrated(self, job: Job, tuned: Tuned) -> Tuned:
+        """Take the labels' prior from training records, where the arm asks for it."""
+        if not job.arm.calibrated:
+            return tuned
+        examples = self.encode(tuned.prompt, self.plan.data.train[:PRIOR_RECORDS])
+        with tuned.worn(self.base) as worn:
+            scores = label_scores(worn, self.task, examples, cache=self.cache, scorer=self._score)
+        return replace(tuned, prior=tuple(label_prior(scores)))
+
+    def _answers(self, tuned: Tuned, records: Sequence[Record]) -> tuple[list[Answer], float]:
+        """Answers in the records' order, and the mean number of tokens that asking took."""
+        with tuned.worn(self.base) as worn:
+            extra = sum(adapter.method.virtual for adapter in worn.adapters)
+            examples = self.encode(tuned.prompt, records, extra)
+            answers = answer_examples(
+                worn, self.task, examples, cache=self.cache, prior=tuned.prior, scorer=self._score
+            )
+        return answers, extra + sum(len(example.ids.prompt) for example in examples) / len(examples)
+
+    def _score(self, worn: Worn, prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]]) -> Tensor:
+        """Scores of choices; those of the bare base are kept, since a calibrated twin asks the same again."""
+        if worn.adapters or worn.text_changed:
+            return score_choices(worn, prompts, answers, cache=self.cache)
+        keys = [content_hash(prompt) for prompt in prompts]
+        new = [at for at, key in enumerate(keys) if key not in self._scores]
+        if new:
+            rows = score_choices(worn, [prompts[at] for at in new], answers, cache=self.cache)
+            self._scores |= {keys[at]: row for at, row in zip(new, rows)}
+        return torch.stack([self._scores[key] for key in keys])
+
+    def _outcomes(self, job: Job, split: Split, answers: list[Answer]) -> list[Outcome]:
+        records = getattr(self.plan.data, split)
+        metrics = [metric_named(name) for name in self.task.metrics]
+        return [
+            Outcome(
+                job=job.key,
+                record=record.id,
+                metric=metric.name,
+                split=split,
+                stats=(stats := metric.row(answer, record, self.task)),
+                why="" if stats is not None else "the arm gives no probability",
+                answer=answer.text if answer.readable else "",
+            )
+            for metric in metrics
+            for answer, record in zip(answers, records)
+        ]
+
+    def _points(self, job: Job, curves: Sequence[Trained]) -> list[Point]:
+        """The curve, stages one behind the other; a course has no figure on the person's task."""
+        points, offset = [], 0
+        for stage, curve in zip(job.arm.stages, curves):
+            for point in curve.points:
+                value = None if stage.course else point.check.value
+                step = offset + point.step
+                points.append(
+                    Point(
+                        job=job.key,
+                        step=step,
+                        records=point.records,
+                        train_loss=point.train_loss,
+                        value=value,
+                        seconds=point.seconds,
+                    )
+                )
+            offset += self.plan.schedule.steps(point.records)
+        return points
+
+    def _aside(self, job: Job, stage: int) -> Path:
+        return self.folder / "aside" / f"{job.key}-{stage}.safetensors"
+
+    def _forget_aside(self, job: Job) -> None:
+        for number in range(len(job.arm.stages)):
+            self._aside(job, number).unlink(missing_ok=True)
+
+    def _longest_answer(self) -> int:
+        """Room for the longest training answer and a little more."""
+        if self.plan.task.kind == "choice":
+            return 0
+        longest = max(len(self.base.chat.answer_ids(record.target)) for record in self.plan.data.train)
+        return min(MOST_NEW_TOKENS, longest + longest // 4 + 1)
+
+
+def _named(adapter: Adapter) -> dict[str, Tensor]:
+    """An adapter's tensors under one name each."""
+    return {f"{at}/{name}": t for at, own in adapter.tensors.items() for name, t in own.items()}

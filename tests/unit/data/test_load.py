@@ -1,0 +1,235 @@
+"""One call from the [data] table to clean splits, and every way in which the data can be wrong."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tuneoff.core.errors import DataError
+from tuneoff.data.dedup import content_key
+from tuneoff.data.load import SPLITS, load_data
+
+WORDS = ("card_arrival", "lost_card", "refund")
+
+
+def rows(count, start=0, labels=WORDS, **more):
+    return [{"text": f"message {n}", "label": labels[n % len(labels)], **more} for n in range(start, start + count)]
+
+
+def put(folder, name, tables):
+    (folder / name).write_text("".join(json.dumps(table) + "\n" for table in tables), encoding="utf-8")
+
+
+@pytest.fixture
+def load(tmp_path):
+    def with_files(files, **named):
+        for name, tables in files.items():
+            put(tmp_path, f"{name}.jsonl", tables)
+        keys = {name: f"{name}.jsonl" for name in files if name in ("train", "validation", "test")}
+        keys |= {"path": "data.jsonl"} if "data" in files else {}
+        return load_data(**{**keys, "folder": tmp_path, **named})
+
+    return with_files
+
+
+def message(load, files, **named):
+    with pytest.raises(DataError) as error:
+        load(files, **named)
+    return str(error.value)
+
+
+def ids(data):
+    return {name: {record.id for record in getattr(data, name)} for name in SPLITS}
+
+
+def test_one_file_is_split_by_its_shares(load):
+    data = load({"data": rows(1000)})
+    assert (data.kind, data.labels) == ("choice", WORDS)
+    assert sum(data.report.sizes.values()) == 1000
+    assert data.report.read == {"data.jsonl": 1000}
+    assert [abs(data.report.sizes[name] - share) < 50 for name, share in zip(SPLITS, (600, 150, 250))] == [True] * 3
+    assert sum(data.report.labels["test"].values()) == data.report.sizes["test"] == len(data.test)
+    assert data.report.warnings == ()
+    assert data.report.summary() == [
+        "{train:,} records to train on, {validation:,} to choose on, {test:,} to judge on".format(**data.report.sizes)
+    ]
+
+
+def test_added_records_stay_out_of_the_old_ones_way(load):
+    before, after = ids(load({"data": rows(300)})), ids(load({"data": rows(200, start=1000) + rows(300)}))
+    assert all(before[name] <= after[name] for name in SPLITS)
+
+
+def test_limits_are_stratified_and_nested(load):
+    tables = rows(900, labels=("usual",) * 8 + ("rare", "odd"))
+    small = load({"data": tables}, train_records=40, validation_records=20, test_records=60)
+    large = load({"data": tables}, train_records=80, validation_records=30, test_records=90)
+    assert list(small.report.sizes.values()) == [40, 20, 60]
+    assert all(ids(small)[name] < ids(large)[name] for name in SPLITS)
+    assert 30 <= small.report.labels["train"]["usual"] <= 34
+    assert small.train == large.train[:40]
+
+
+def test_a_limit_that_is_too_large_is_said(load):
+    data = load({"data": rows(1000)}, train_records=5000)
+    assert f"train_records asks for 5,000, and the split has {len(data.train)}: all are used" in data.report.warnings
+
+
+def test_separate_files_stay_what_they_are(load):
+    data = load({"train": rows(200), "validation": rows(50, 200), "test": rows(160, 300)})
+    assert list(data.report.sizes.values()) == [200, 50, 160]
+    assert {record.source.partition(":")[0] for record in data.test} == {"test.jsonl"}
+
+
+def test_validation_is_cut_from_train(load):
+    data = load({"train": rows(400), "test": rows(160, 1000)})
+    assert len(data.test) == 160
+    assert len(data.train) + len(data.validation) == 400
+    assert 50 < len(data.validation) < 110  # 0.15 / 0.75 of 400 is 80
+
+
+def test_path_with_a_test_file_of_its_own(load):
+    data = load({"data": rows(400), "test": rows(160, 1000)})
+    assert len(data.test) == 160
+    assert {record.source.partition(":")[0] for record in data.train} == {"data.jsonl"}
+
+
+def test_duplicates_and_contradictions_are_counted(load):
+    double = [{"text": "MESSAGE  1 ", "label": WORDS[1]}, {"text": "message 2", "label": WORDS[0]}]
+    data = load({"data": rows(600) + double + double})
+    assert (data.report.duplicates, data.report.contradicting) == (3, 1)
+    assert "3 exact duplicates removed" in data.report.summary()
+    assert "more than one answer for 1 text: no arm can get all of them right" in data.report.warnings
+    (name,) = [name for name in SPLITS if any(r.fields["text"] == "message 2" for r in getattr(data, name))]
+    assert sum(record.fields["text"] == "message 2" for record in getattr(data, name)) == 2
+
+
+def test_leaked_records_leave_train_and_never_test(load):
+    leaked = [{"text": f"Message  {n}", "label": WORDS[n % 3]} for n in range(20)]
+    data = load({"train": rows(200), "validation": rows(50, 190), "test": rows(150, 1000) + leaked})
+    assert len(data.test) == 170
+    assert (data.report.leaked, data.report.leaked_groups) == (30, 30)
+    assert (len(data.train), len(data.validation)) == (170, 50)
+    assert "30 records (30 groups) removed from training or validation" in data.report.summary()[1]
+
+
+def test_groups_do_not_leak_between_files(load):
+    train = [{**row, "customer": f"c{n // 4}"} for n, row in enumerate(rows(200))]
+    test = [{**row, "customer": f"c{n % 5}"} for n, row in enumerate(rows(150, 1000))]
+    data = load({"train": train, "test": test}, group="customer")
+    assert (data.report.leaked, data.report.leaked_groups) == (20, 5)
+    assert not {record.group for record in data.train} & {f"c{n}" for n in range(5)}
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.lists(st.tuples(st.integers(0, 120), st.integers(0, 40), st.integers(0, 1)), min_size=90, max_size=150))
+def test_no_content_and_no_group_is_in_two_splits(tmp_path_factory, cells):
+    folder = tmp_path_factory.mktemp("load")
+    tables = [{"text": f"{'T' if n % 2 else 't'}ext {text}", "label": f"label {label}", "who": f"w{who}"}
+              for n, (text, who, label) in enumerate(cells)]  # fmt: skip
+    tables += [{"text": f"sure {n}", "label": f"label {n % 2}", "who": f"s{n}"} for n in range(40)]
+    put(folder, "data.jsonl", tables)
+    data = load_data(path="data.jsonl", folder=folder, group="who")
+    who = {f"data.jsonl:{n}": table["who"] for n, table in enumerate(tables, start=1)}
+    for a, b in (("train", "validation"), ("train", "test"), ("validation", "test")):
+        one, two = getattr(data, a), getattr(data, b)
+        assert not {content_key(record) for record in one} & {content_key(record) for record in two}
+        assert not {who[record.source] for record in one} & {who[record.source] for record in two}
+
+
+def test_labels_follow_the_persons_order(load):
+    assert load({"data": rows(600)}, labels=["refund", "lost_card", "card_arrival"]).labels == WORDS[::-1]
+    coded = rows(600, labels=(0, 1, 2))
+    data = load({"data": coded}, labels={"2": "refund", "0": "lost_card", "1": "lost_card"})
+    assert data.labels == ("refund", "lost_card")
+    assert {record.target for record in data.train} == {"refund", "lost_card"}
+
+
+def test_labels_that_are_codes_must_be_named(load):
+    text = message(load, {"data": rows(600, labels=(0, 1, 3))})
+    assert text.startswith("the labels are codes")
+    assert "0, 1, 3" in text
+    assert '[data] labels = {"0" = "...", "1" = "...", "3" = "..."}' in text
+    assert load({"data": rows(600, labels=("A", "B"))}, labels=["A", "B"]).labels == ("A", "B")
+
+
+def test_an_unknown_label_names_its_line(load):
+    text = message(load, {"data": [*rows(60), {"text": "t", "label": "refnd"}]}, labels=list(WORDS))
+    assert "data.jsonl:61  the answer 'refnd' is not in [data] labels; did you mean 'refund'?" in text
+
+
+def test_one_class_only(load):
+    text = message(load, {"data": rows(60, labels=("spam",))})
+    assert "all 60 records have the same answer 'spam'" in text
+    assert "at least two labels" in text
+
+
+def test_a_label_seen_once(load):
+    text = message(load, {"data": [*rows(60), {"text": "t", "label": "fraud"}]})
+    assert "1 label is seen once in all" in text
+    assert "data.jsonl:61  'fraud'" in text
+    assert "add a second record" in text
+
+
+def test_kinds(load):
+    assert load({"data": rows(600, labels=tuple(f"answer {n}" for n in range(80)))}).kind == "text"
+    assert load({"data": rows(600, labels=tuple(f"answer {n}" for n in range(80)))}, kind="choice").kind == "choice"
+    assert load({"data": rows(600, labels=("x" * 41, "y" * 41))}).kind == "text"
+    data = load({"data": rows(600, labels=(0, 1))}, kind="text")
+    assert (data.kind, data.labels, data.report.labels) == ("text", (), {})
+    assert 'kind = "text"' in message(load, {"data": rows(60)}, kind="text", labels=list(WORDS))
+
+
+def test_too_few_records_for_three_splits(load):
+    text = message(load, {"data": rows(6, labels=("yes", "no no"), customer=1)}, group="customer")
+    assert text.startswith("no records are left for ")
+    assert "in 1 groups that stay whole" in text
+
+
+def test_train_that_stands_in_test_whole(load):
+    assert message(load, {"train": rows(160), "test": rows(160)}).startswith(
+        "no records are left for train and validation"
+    )
+
+
+@pytest.mark.parametrize(
+    ("named", "words"),
+    [
+        ({}, "the study names no data"),
+        ({"path": "a", "train": "b"}, "[data] has both path and train"),
+        ({"train": "a.csv"}, 'let tuneoff cut the test set off: path = "a.csv"'),
+        ({"train": "a", "test": "a"}, "[data] names one file twice"),
+    ],
+)
+def test_files_that_do_not_go_together(named, words):
+    with pytest.raises(DataError) as error:
+        load_data(**named)
+    assert words in str(error.value)
+
+
+@pytest.mark.parametrize("shares", [[0.5, 0.5], [0.6, 0.3, 0.2], []])
+def test_shares_must_add_up(load, shares):
+    assert "three numbers that add up to 1" in message(load, {"data": rows(60)}, shares=shares)
+
+
+def test_warnings_in_plain_words(load):
+    files = {"train": rows(200), "test": [*rows(98, 1000), *rows(2, 2000, ("fraud",))]}
+    warnings = load(files).report.warnings
+    assert "only 100 test records: small differences between arms cannot be seen" in warnings
+    assert (
+        "the label 'fraud' is in the test records but in no training record: a trained arm cannot learn it" in warnings
+    )
+    twins = load({"data": rows(600, labels=("Refund", "refund", "lost"))}, labels=["Refund", "refund", "lost", "new"])
+    assert "some labels differ in capital letters only: Refund, refund" in twins.report.warnings
+    assert "the label 'new' is in no record" in twins.report.warnings
+
+
+def test_the_keywords_are_the_keys_of_the_data_table():
+    import inspect
+
+    from tuneoff.study.spec import DataSpec
+
+    keys = set(inspect.signature(load_data).parameters) - {"folder"}
+    assert keys == set(DataSpec.model_fields) - {"too_long"}
+    assert load_data.__kwdefaults__["shares"] == tuple(DataSpec().shares)

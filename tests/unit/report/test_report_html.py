@@ -1,0 +1,125 @@
+"""report.html: whole in one file, and safe whatever a record says."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+from made_run import NASTY, TEXTS, finished, standing, unfinished, verdict
+
+from tuneoff.core.errors import StudyError
+from tuneoff.report.html import write_report
+
+
+class Page(HTMLParser):
+    """What a browser would load or run, and the headings."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.loads, self.handlers, self.scripts, self.headings, self.policy, self._in = [], [], 0, [], "", ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        for name, value in attrs:
+            if name in ("src", "srcset", "action", "data") or (tag == "link" and name == "href"):
+                self.loads.append(value)
+            if name.startswith("on"):
+                self.handlers.append((tag, name))
+        table = dict(attrs)
+        self.scripts += tag == "script"
+        if table.get("http-equiv") == "Content-Security-Policy":
+            self.policy = table["content"]
+        self._in = tag
+
+    def handle_data(self, data):
+        if self._in in ("h1", "h2") and data.strip():
+            self.headings.append(data.strip())
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory):
+    return write_report(finished(tmp_path_factory.mktemp("run")), TEXTS).read_text(encoding="utf-8")
+
+
+def test_nothing_is_loaded_from_anywhere(text):
+    page = Page(text)
+    assert page.loads == []
+    assert page.handlers == []
+    own = text.replace(_plotly(text), "")
+    assert "http://" not in own
+    assert "https://" not in own
+
+
+def _plotly(text):
+    return max(re.findall(r"<script>(.*?)</script>", text, flags=re.S), key=len)
+
+
+def test_plotly_is_in_it_once(text):
+    assert text.count("* plotly.js v") == 1
+
+
+def test_record_text_is_shown_and_not_run(text):
+    assert NASTY not in text
+    assert "&lt;script&gt;alert(&#39;owned&#39;)&lt;/script&gt;" in text
+    assert Page(text).scripts == 3  # the figures' data, plotly, our own
+
+
+def test_policy_allows_only_the_two_scripts_by_their_hashes(text):
+    page = Page(text)
+    assert page.policy.startswith("default-src 'none'; script-src 'sha256-")
+    scripts = page.policy.split(";")[1]
+    assert scripts.count("sha256-") == 2
+    assert "unsafe" not in scripts
+
+
+def test_figures_cannot_close_their_script(tmp_path):
+    rows = (standing("</script><script>alert(1)</script>", 0.8),)
+    text = write_report(finished(tmp_path, verdict(standings=rows))).read_text(encoding="utf-8")
+    assert "<script>alert(1)" not in text
+    assert Page(text).scripts == 3
+
+
+def test_verdict_comes_first_and_all_sections_follow(text):
+    assert Page(text).headings == [
+        "tweets <b>& feelings</b>",
+        "Standings",
+        "Quality against cost",
+        "Learning curves",
+        "Differences between arms",
+        "Where the arms disagree",
+        "The data and the machine",
+        "Run it again",
+        "How to read this page",
+    ]
+    assert text.index("Tuning pays.") < text.index("<h2>Standings</h2>")
+
+
+def test_each_arm_stands_in_a_row_of_its_own(text):
+    for arm in ("lora", "few_shot", "zero_shot", "full"):
+        assert re.search(rf'<th scope="row">{arm}\b', text)
+    assert "failed: out of memory at the first step" in text
+
+
+def test_unknown_is_not_zero(text):
+    assert re.search(r'<th scope="row">gpu</th><td>not measured</td>', text)
+    assert re.search(r"few_shot</th>(<td[^>]*>[^<]*</td>){4}<td[^>]*>-</td>", text)
+
+
+def test_without_texts_the_ids_stand_alone(tmp_path):
+    text = write_report(finished(tmp_path)).read_text(encoding="utf-8")
+    assert "record <code>record1</code>" in text
+    assert "<blockquote>" not in text
+
+
+def test_another_place_than_the_run_folder(tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    path = write_report(finished(folder), out=tmp_path / "elsewhere.html")
+    assert path == tmp_path / "elsewhere.html"
+    assert path.is_file()
+    assert not (folder / "report.html").exists()
+
+
+def test_no_verdict_no_page(tmp_path):
+    with pytest.raises(StudyError, match="no verdict yet"):
+        write_report(unfinished(tmp_path))
+    assert not (tmp_path / "report.html").exists()

@@ -1,0 +1,93 @@
+"""Mean squares by hand, and the error rate and coverage of the interval by simulation."""
+
+import numpy as np
+import pytest
+
+from tuneoff.stats.crossed import components, spread
+from tuneoff.stats.interval import crossed_interval
+from tuneoff.stats.paired import paired
+
+SMALL_RS = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 9.0]])
+
+
+def test_mean_squares_by_hand():
+    c = components(SMALL_RS)
+    assert (c.records, c.seeds) == (3, 2)
+    # row means 1.5, 3.5, 7; column means 3, 5; mean 4; squares: rows 31, columns 6, all 40, so 3 are left for the rest
+    assert (c.ms_record, c.ms_seed, c.ms_rest) == pytest.approx((31 / 2, 6, 3 / 2))
+    assert spread(c).variance == pytest.approx((c.ms_record + c.ms_seed - c.ms_rest) / 6)
+
+
+def test_one_seed_is_the_plain_standard_error():
+    x = np.array([0.0, 1.0, 1.0, 0.5, 0.2])
+    s = spread(components(x))
+    assert s.variance == pytest.approx(x.var(ddof=1) / 5)
+    assert s.df == pytest.approx(4)
+
+
+def test_seeds_that_agree_add_nothing():
+    x = np.random.default_rng(0).random(40)
+    one, three = spread(components(x)), spread(components(np.repeat(x[:, None], 3, axis=1)))
+    assert three.variance == pytest.approx(one.variance)
+    assert three.df == pytest.approx(one.df)
+
+
+def test_a_negative_part_never_makes_the_interval_narrower_than_the_records_allow():
+    x_RS = np.array([[0.0, 1.0], [1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
+    c = components(x_RS)
+    assert c.ms_record == 0
+    assert c.ms_rest > 0
+    assert spread(c).variance == pytest.approx(c.ms_rest / 8)
+
+
+def test_one_record_has_no_mean_squares():
+    with pytest.raises(ValueError, match="at least 2 records"):
+        components(np.ones((1, 3)))
+
+
+def _scores(rng, records, seeds, level, record_sd, seed_sd):
+    """0/1 answers of one arm, whose seeds and records both vary; `level` is shared by the arms of a pair."""
+    chance = 1 / (1 + np.exp(-(level + record_sd + seed_sd * rng.normal(size=(1, seeds)))))
+    return (rng.random((records, seeds)) < chance).astype(float)
+
+
+def _false_alarms(trials, records, seed_sd, seed):
+    rng = np.random.default_rng(seed)
+    alarms = []
+    for _ in range(trials):
+        record_sd = 2 * rng.normal(size=(records, 1))
+        a, b = (_scores(rng, records, 3, 1.0, record_sd, seed_sd) for _ in range(2))
+        alarms.append(paired(a - b).p < 0.05)
+    return float(np.mean(alarms))
+
+
+@pytest.mark.parametrize("seed_sd", [0.15, 1.0])
+def test_two_copies_of_one_arm_are_rarely_declared_different(seed_sd):
+    assert _false_alarms(300, 150, seed_sd, seed=1) <= 0.09  # 5 % and three standard errors of 300 trials
+
+
+def test_records_alone_would_declare_them_different_often():
+    rng = np.random.default_rng(2)
+    alarms = []
+    for _ in range(200):
+        record_sd = 2 * rng.normal(size=(150, 1))
+        a, b = (_scores(rng, 150, 3, 1.0, record_sd, 1.0) for _ in range(2))
+        alarms.append(paired((a - b).mean(axis=1, keepdims=True)).p < 0.05)
+    assert np.mean(alarms) > 0.3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("records", [60, 150, 400])
+@pytest.mark.parametrize("seed_sd", [0.0, 0.15, 0.4, 1.0])
+def test_error_rate_over_4000_trials(records, seed_sd):
+    assert _false_alarms(4000, records, seed_sd, seed=3) <= 0.07
+
+
+def test_the_interval_covers_the_true_mean():
+    rng = np.random.default_rng(4)
+    hits = 0
+    for _ in range(400):
+        x_RS = 0.5 + 0.1 * rng.normal(size=(80, 1)) + 0.03 * rng.normal(size=(1, 3)) + 0.1 * rng.normal(size=(80, 3))
+        _, low, high = crossed_interval(x_RS)
+        hits += low <= 0.5 <= high
+    assert 0.91 <= hits / 400 <= 0.99
