@@ -6,8 +6,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from made_run import TEXTS, finished
 
+from made_run import TEXTS, finished
 from tuneoff.report.html import write_report
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

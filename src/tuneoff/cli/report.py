@@ -13,6 +13,14 @@ def report(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="where to write it; else DIR/report.html")] = None,
 ) -> None:
     """Write report.html: one file that opens in any browser, with all figures, curves and examples."""
+    from tuneoff.core.errors import DataError
+    from tuneoff.report.folder import read_verdict, validation_texts
     from tuneoff.report.html import write_report
 
-    typer.echo(f"wrote {write_report(folder, out=out)}")
+    read_verdict(folder)
+    try:
+        texts = validation_texts(folder)
+    except DataError as error:
+        texts = {}
+        typer.echo(f"the examples are without their texts: {error}", err=True)
+    typer.echo(f"wrote {write_report(folder, texts, out)}")

@@ -68,10 +68,11 @@ class Prompt:
     @classmethod
     def from_dict(cls, table: Mapping) -> "Prompt":
         """The inverse of as_dict."""
-        shown = tuple(
-            Record(**{**row, "turns": tuple(Message(**turn) for turn in row["turns"])}) for row in table["demonstrations"]
-        )
-        return cls(**{**table, "demonstrations": shown})
+        return cls(**{**table, "demonstrations": tuple(map(_record, table["demonstrations"]))})
+
+
+def _record(row: Mapping) -> Record:
+    return Record(**{**row, "turns": tuple(Message(**turn) for turn in row["turns"])})
 
 
 def fill(template: str, fields: Mapping[str, str], where: str = "") -> str:

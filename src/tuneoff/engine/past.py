@@ -132,4 +132,4 @@ def attention_masks(
         .unsqueeze(1)
         for kind, window in windows.items()
     }
-    return masks[""] if "" in masks else masks
+    return masks.get("", masks)

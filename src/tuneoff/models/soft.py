@@ -27,7 +27,7 @@ class SoftPromptMethod(AdapterMethod):
     length: int = knob(20, "virtual positions", ge=1)
     start: Literal["text", "vocabulary", "random"] = knob("text", "where the vectors start: a text, words, noise")
     text: str = knob("", "the text to start from; empty: the task's instruction")
-    lr: float = knob(0.05, "peak learning rate, in root mean squares of the embeddings", gt=0, search=(0.01, 0.3))
+    lr: float = knob(0.4, "peak learning rate, in root mean squares of the embeddings", gt=0, search=(0.1, 1.0))
 
     @property
     def roles(self) -> tuple[str, ...]:

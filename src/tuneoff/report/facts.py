@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import fmean
 
 from tuneoff.core.plugins import load
-from tuneoff.report.folder import LEDGER, STUDY
+from tuneoff.report.folder import LEDGER, study_file
 from tuneoff.report.words import Measure
 from tuneoff.study.judgement import Contrast, Standing, Verdict
 from tuneoff.study.outcome import JobRow, Outcome
@@ -153,7 +153,7 @@ def facts(
         curves=_curves(ledger, jobs),
         disagreements=_disagreements(ledger, jobs, rows, verdict.metric, texts or {}),
         spent=_spent(jobs),
-        commands=_commands(folder, verdict.recommended),
+        commands=_commands(folder, study_file(ledger, folder), verdict.recommended),
     )
 
 
@@ -259,8 +259,8 @@ def _spent(jobs: Sequence[JobRow]) -> Spent:
     )
 
 
-def _commands(folder: Path, recommended: str | None) -> tuple[Command, ...]:
-    run, study, again = (shlex.quote(str(path)) for path in (folder, folder / STUDY, f"{folder}-again"))
+def _commands(folder: Path, study_file: Path, recommended: str | None) -> tuple[Command, ...]:
+    run, study, again = (shlex.quote(str(path)) for path in (folder, study_file, f"{folder}-again"))
     ledger = shlex.quote(str(folder / LEDGER))
     lines = [
         Command("write report.html (again)", f"tuneoff report {run}"),
@@ -270,6 +270,6 @@ def _commands(folder: Path, recommended: str | None) -> tuple[Command, ...]:
         Command("see the rows behind the figures", f"sqlite3 {ledger} \"select * from outcomes where split = 'test'\""),
     ]
     if recommended:
-        use = f"tuneoff predict {run} --arm {shlex.quote(recommended)}"
+        use = f"tuneoff predict {run} YOUR_RECORDS.jsonl --arm {shlex.quote(recommended)}"
         lines.insert(0, Command("answer new records with the recommended arm", use))
     return tuple(lines)

@@ -10,7 +10,7 @@ from tuneoff.study import verdict
 from tuneoff.study.judgement import Verdict
 from tuneoff.study.store import Ledger
 
-__all__ = ["LEDGER", "PAGE", "STUDY", "VERDICT", "open_ledger", "read_verdict"]
+__all__ = ["LEDGER", "PAGE", "STUDY", "VERDICT", "open_ledger", "read_verdict", "study_file", "validation_texts"]
 
 STUDY, VERDICT, LEDGER, PAGE = "study.toml", "verdict.json", "ledger.sqlite", "report.html"
 
@@ -32,16 +32,39 @@ def read_verdict(folder: Path) -> Verdict:
     return verdict.read_verdict(path)
 
 
+def study_file(ledger: Ledger, folder: Path) -> Path:
+    """The study file that the run was started with, whose relative paths hold; else the copy in the run folder."""
+    named = ledger.meta("study_file")
+    return Path(named) if named else folder / STUDY
+
+
+def validation_texts(folder: Path) -> dict[str, tuple[str, str]]:
+    """{record id: (text, wanted answer)} of the validation records, read anew from the study's data.
+
+    Empty where the ledger does not say which study it is of. Raises DataError where the data has gone.
+    """
+    from tuneoff.study.plan import make_plan
+    from tuneoff.study.predict import spec_of
+
+    ledger = open_ledger(folder)
+    known = ledger.meta("spec")
+    ledger.close()
+    if not known:
+        return {}
+    return {record.id: (record.text, record.target) for record in make_plan(spec_of(folder)).data.validation}
+
+
 def _no_verdict(folder: Path) -> StudyError:
     ledger = open_ledger(folder)
-    jobs = ledger.jobs()
+    jobs, study = ledger.jobs(), study_file(ledger, folder)
     ledger.close()
     counts = [
         (status, sum(job.status == status for job in jobs)) for status in ("done", "running", "failed", "planned")
     ]
     state = ", ".join(f"{count} {status}" for status, count in counts if count) or "none planned yet"
     failed = [f"{job.arm} (seed {job.seed}): {job.why}" for job in jobs if job.status == "failed"]
-    study = folder / STUDY if (folder / STUDY).is_file() else STUDY
+    if not study.is_file():
+        study = Path(STUDY)
     return StudyError(
         "this run has no verdict yet",
         where=folder,

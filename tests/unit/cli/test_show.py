@@ -2,10 +2,14 @@
 
 import json
 
-from made_run import finished, unfinished
 from typer.testing import CliRunner
 
+from made_run import COSTS, finished, unfinished
 from tuneoff.cli.main import app
+from tuneoff.report.folder import open_ledger
+from tuneoff.study.outcome import Outcome
+from tuneoff.study.plan import make_plan
+from tuneoff.study.spec import StudySpec
 
 RUN = CliRunner()
 
@@ -41,6 +45,44 @@ def test_report_writes_the_page(tmp_path):
     assert result.exit_code == 0
     assert result.stdout == f"wrote {tmp_path / 'report.html'}\n"
     assert (tmp_path / "report.html").stat().st_size > 1_000_000
+
+
+def with_data(tmp_path):
+    """The run folder of a study whose data file is there."""
+    rows = [{"text": f"tweet {at} of mine", "label": ("joy", "anger")[at % 2]} for at in range(80)]
+    (tmp_path / "tweets.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    (tmp_path / "run").mkdir()
+    folder = finished(tmp_path / "run")
+    spec = StudySpec.build({"data": {"path": "tweets.jsonl", "input": ["text"], "answer": "label"}}, "study.toml")
+    plan = make_plan(spec.model_copy(update={"folder": str(tmp_path)}))
+    shown = plan.data.validation[0]
+    ledger = open_ledger(folder)
+    ledger.set_meta("spec", spec.model_dump_json())
+    ledger.set_meta("folder", str(tmp_path))
+    row = {"metric": "accuracy", "split": "validation", "record": shown.id}
+    for job, right in (("lora-0", 1.0), ("zero_shot-0", 0.0)):
+        ledger.finish(job, COSTS["lora"], [Outcome(job=job, stats=(right,), answer=shown.target, **row)])
+    ledger.close()
+    return folder, shown
+
+
+def test_report_shows_the_texts_of_validation_records(tmp_path):
+    folder, shown = with_data(tmp_path)
+    result = RUN.invoke(app, ["report", str(folder)])
+    assert result.exit_code == 0
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert f"<blockquote>{shown.text}</blockquote>" in page
+
+
+def test_report_without_the_data_says_so_and_shows_ids(tmp_path):
+    folder, shown = with_data(tmp_path)
+    (tmp_path / "tweets.jsonl").unlink()
+    result = RUN.invoke(app, ["report", str(folder)])
+    assert result.exit_code == 0
+    assert "the examples are without their texts" in result.stderr
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert f"record <code>{shown.id}</code>" in page
+    assert shown.text not in page
 
 
 def test_report_to_another_place(tmp_path):

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from made_run import COSTS, TEXTS, finished, standing, unfinished, verdict
 
+from made_run import COSTS, TEXTS, finished, standing, unfinished, verdict
 from tuneoff.core.errors import StudyError
 from tuneoff.report.facts import facts
 from tuneoff.report.folder import open_ledger, read_verdict
@@ -104,7 +104,16 @@ def test_commands_quote_what_a_shell_would_break(tmp_path):
     folder.mkdir()
     judged = verdict(winners=("lora -> ia3",), recommended="lora -> ia3")
     lines = [command.line for command in gathered(finished(folder, judged)).commands]
-    assert lines[0] == f"tuneoff predict '{folder}' --arm 'lora -> ia3'"
+    assert lines[0] == f"tuneoff predict '{folder}' YOUR_RECORDS.jsonl --arm 'lora -> ia3'"
+
+
+def test_rerun_names_the_study_file_that_was_run(tmp_path):
+    folder = finished(tmp_path)
+    assert f"tuneoff run {folder}/study.toml --out {folder}" in [one.line for one in gathered(folder).commands]
+    ledger = open_ledger(folder)
+    ledger.set_meta("study_file", "/data/mine.toml")
+    ledger.close()
+    assert f"tuneoff run /data/mine.toml --out {folder}" in [one.line for one in gathered(folder).commands]
 
 
 def test_missing_folder_names_the_one_beside_it(tmp_path):

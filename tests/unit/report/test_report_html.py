@@ -4,8 +4,8 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from made_run import NASTY, TEXTS, finished, standing, unfinished, verdict
 
+from made_run import NASTY, TEXTS, finished, standing, unfinished, verdict
 from tuneoff.core.errors import StudyError
 from tuneoff.report.html import write_report
 

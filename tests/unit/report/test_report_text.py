@@ -2,9 +2,9 @@
 
 import io
 
-from made_run import finished, standing, verdict
 from rich.console import Console
 
+from made_run import finished, standing, verdict
 from tuneoff.report.facts import facts
 from tuneoff.report.folder import open_ledger, read_verdict
 from tuneoff.report.text import paint
