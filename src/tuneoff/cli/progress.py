@@ -9,6 +9,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from tuneoff.core.files import write_text
+from tuneoff.report.folder import STUDY
 from tuneoff.study.conduct import Watch
 
 __all__ = ["Shown", "race"]
@@ -16,34 +18,39 @@ __all__ = ["Shown", "race"]
 
 def race(study: Path, out: Path | None = None) -> Path:
     """Run a study file into its folder and paint the verdict. Returns the folder."""
-    import shutil
-
     from tuneoff.report.facts import facts
-    from tuneoff.report.folder import STUDY, open_ledger
+    from tuneoff.report.folder import open_ledger
     from tuneoff.report.html import write_report
     from tuneoff.report.text import paint
     from tuneoff.study.conduct import conduct, open_base
     from tuneoff.study.plan import make_plan
     from tuneoff.study.spec import read_spec
 
-    console = Console()
+    console = Console(highlight=False, soft_wrap=True)
+    study = study / STUDY if study.is_dir() else study
     spec = read_spec(study)
     folder = out or Path("runs") / spec.name
     plan = make_plan(spec)
     for line in plan.data.report.summary():
-        console.print(line, highlight=False)
+        console.print(line, markup=False)
+    keep_study(study, folder)
     with Shown(console) as shown:
-        verdict = conduct(plan, folder, lambda: open_base(spec), shown)
-    if not (folder / STUDY).exists() or not (folder / STUDY).samefile(study):
-        shutil.copyfile(study, folder / STUDY)
+        verdict = conduct(plan, folder, lambda: open_base(spec), shown, study_file=study)
     ledger = open_ledger(folder)
-    paint(facts(verdict, ledger, folder=folder), console)
+    paint(facts(verdict, ledger, folder=folder), Console())
     ledger.close()
-    page = write_report(folder)
+    page = write_report(folder, {record.id: (record.text, record.target) for record in plan.data.validation})
     if not shown.jobs:
-        console.print("all jobs of this study were done already", highlight=False)
-    console.print(f"\n{next_words(folder, page)}", highlight=False)
+        console.print("all jobs of this study were done already")
+    console.print(f"\n{next_words(folder, page)}", markup=False)
     return folder
+
+
+def keep_study(study: Path, folder: Path) -> None:
+    """A copy of the study file beside what came of it."""
+    copy = folder / STUDY
+    if not copy.exists() or not copy.samefile(study):
+        write_text(copy, study.read_text(encoding="utf-8"))
 
 
 def next_words(folder: Path, page: Path) -> str:
@@ -87,7 +94,7 @@ class Shown(Watch):
     def phase(self, text: str) -> None:
         self._bar_of(text, None)
         if not self.console.is_terminal:
-            self.console.print(text, highlight=False)
+            self.console.print(text, markup=False)
 
     def job(self, label: str, work_done: float, work_left: float) -> None:
         self.jobs += 1
@@ -105,7 +112,7 @@ class Shown(Watch):
         took = _duration(time.perf_counter() - self._since)
         said = f"failed: {why}" if why else "done" if figure is None else f"validation {figure:.3f}"
         left = f"   {self._left}" if self._left and not self.console.is_terminal else ""
-        self.console.print(f"{label:<34} {took:>7}   {said}{left}", highlight=False)
+        self.console.print(f"{label:<34} {took:>7}   {said}{left}", markup=False)
 
     def _bar_of(self, text: str, total: int | None) -> None:
         if self._bar is not None:

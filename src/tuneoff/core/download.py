@@ -81,13 +81,14 @@ def room_for(wanted_bytes: int, folder: Path) -> None:
 def progress(text: str) -> Iterator[None]:
     """A line on stderr while something slow is done: a spinner in a terminal, plain text elsewhere."""
     from rich.console import Console
+    from rich.text import Text
 
     console = Console(stderr=True)
     if not console.is_terminal:
-        console.print(text, highlight=False)
+        console.print(text, highlight=False, markup=False)
         yield
         return
-    with console.status(text):
+    with console.status(Text(text)):
         yield
 
 

@@ -11,7 +11,9 @@ from platformdirs import user_cache_dir
 
 from tuneoff.core.errors import ResourceError
 
-__all__ = ["cache_folder", "disk_guard", "write_text", "written"]
+__all__ = ["cache_folder", "disk_full", "disk_guard", "write_text", "written"]
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def cache_folder() -> Path:
@@ -26,10 +28,17 @@ def disk_guard(where: Path) -> Iterator[None]:
     """Turn "no space left" into an error that says where, how much is left, and that the run resumes."""
     try:
         yield
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+    except Exception as error:
+        if not _is_full(error):
             raise
         raise disk_full(where) from error
+
+
+def _is_full(error: Exception) -> bool:
+    """No space, no quota, or no larger file allowed; safetensors tells it in words alone."""
+    if isinstance(error, OSError):
+        return error.errno in FULL
+    return any(f"(os error {number})" in str(error) for number in FULL)
 
 
 def disk_full(where: Path) -> ResourceError:

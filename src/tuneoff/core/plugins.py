@@ -8,6 +8,7 @@ A study may also name `path/to/file.py:Class`, or the name of an installed entry
 
 import importlib
 import importlib.util
+import sys
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -15,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from tuneoff.core.errors import ConfigError, nearest
+from tuneoff.core.identity import content_hash
 
 __all__ = ["load", "names"]
 
@@ -62,8 +64,9 @@ def _from_file(name: str) -> Any:
     file = Path(path)
     if not file.is_file():
         raise ConfigError("plugin file not found", where=name, fix="check the path; the form is path/to/file.py:Class")
-    spec = importlib.util.spec_from_file_location(f"tuneoff_plugin_{file.stem}", file)
+    spec = importlib.util.spec_from_file_location(f"tuneoff_plugin_{content_hash(str(file.resolve()))}", file)
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses and pydantic look annotations up there
     spec.loader.exec_module(module)
     if not hasattr(module, attribute):
         public = [key for key in vars(module) if not key.startswith("_")]

@@ -146,26 +146,41 @@ class Worn:
     def _enter_hook(self, users):
         def hook(module, args):
             x = args[0]
+            if not x.is_floating_point():  # the embeddings' input is ids
+                return None
+            wide = x.to(_wide(x))
             for number, adapter, site in users:
-                if x.is_floating_point():
-                    x = adapter.method.enter(site, x, adapter.at(site), self._owner == number)
-            return (x, *args[1:])
+                wide = adapter.method.enter(site, wide, _tensors(adapter, site, wide), self._owner == number)
+            return (wide.to(x.dtype), *args[1:])
 
         return hook
 
     def _leave_hook(self, users):
         def hook(module, args, y):
+            x = args[0].to(_wide(y)) if args[0].is_floating_point() else args[0]
+            out = y.to(_wide(y))
             for number, adapter, site in users:
-                virtual = self._owner == number
-                if site.columns is None:
-                    y = adapter.method.leave(site, args[0], y, adapter.at(site), virtual)
-                else:
-                    part = adapter.method.leave(site, args[0], y[..., site.columns], adapter.at(site), virtual)
-                    y = y.clone()
-                    y[..., site.columns] = part
-            return y
+                own = out if site.columns is None else out[..., site.columns]
+                own = adapter.method.leave(site, x, own, _tensors(adapter, site, own), self._owner == number)
+                out = own if site.columns is None else _with_columns(out, site, own)
+            return out.to(y.dtype)
 
         return hook
+
+
+def _wide(x: Tensor) -> torch.dtype:
+    """Adapters compute in float32 at least: a scale near 1 does not move in 16 bits."""
+    return torch.promote_types(x.dtype, torch.float32)
+
+
+def _tensors(adapter: Adapter, site: Site, like: Tensor) -> dict[str, Tensor]:
+    return {name: tensor.to(like.dtype) for name, tensor in adapter.at(site).items()}
+
+
+def _with_columns(y: Tensor, site: Site, part: Tensor) -> Tensor:
+    y = y.clone()
+    y[..., site.columns] = part
+    return y
 
 
 def _learned_past(forms: Sequence[KeyValues | Rows], start: int, base: Base) -> Past:

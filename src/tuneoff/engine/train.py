@@ -114,7 +114,8 @@ def train(
     contexts = Contexts(worn, shared, cache)
     checks = schedule.check_steps(len(examples))
     began = time.perf_counter() - learner.done.seconds
-    for step, batch in _steps(examples, schedule, seed, learner.step):
+    steps = () if learner.stopped else _steps(examples, schedule, seed, learner.step)
+    for step, batch in steps:
         with PeakMemory() if step == 0 else PeakMemory.off() as memory:
             tokens = learner.learn(contexts, batch)
         learner.done.peak_bytes = memory.bytes if step == 0 else learner.done.peak_bytes
@@ -187,6 +188,8 @@ class Learner:
     @property
     def stopped(self) -> bool:
         """Whether `patience` checks have passed without a better one."""
+        if not self.done.points:
+            return False
         since = len(self.done.points) - 1 - self.done.points.index(self.done.best)
         return 0 < self.schedule.patience <= since
 

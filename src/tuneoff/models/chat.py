@@ -80,7 +80,8 @@ class Chat:
         if self.templated:
             text = self._templated((Message("user", "a"), Message("assistant", SENTINEL)), header=False)
             after = self._ids(text.rpartition(SENTINEL)[2].lstrip())
-            if after and after[0] in self.tokenizer.all_special_ids:
+            special = {*self.tokenizer.all_special_ids, *self.tokenizer.added_tokens_decoder}
+            if after and after[0] in special:
                 return after[0]
         return self.tokenizer.eos_token_id
 

@@ -16,6 +16,7 @@ from pydantic.dataclasses import dataclass
 
 from tuneoff.core.download import Part, fetch, room_for
 from tuneoff.core.files import cache_folder
+from tuneoff.models.kept import converted_folder
 
 __all__ = ["Embedded", "embedded", "is_cached", "made"]
 
@@ -42,8 +43,6 @@ def embedded() -> dict[str, Embedded]:
 
 def is_cached(name: str) -> bool:
     """Whether the model can be loaded without a network."""
-    from tuneoff.models.gguf import converted_folder
-
     return converted_folder(name, embedded()[name].sha256).is_dir()
 
 

@@ -21,20 +21,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tuneoff.core.download import alone, progress
 from tuneoff.core.errors import ModelError
-from tuneoff.core.files import cache_folder, disk_guard
+from tuneoff.core.files import disk_guard
+from tuneoff.models.kept import converted_folder
 from tuneoff.models.quiet import quiet
 
-__all__ = ["CONVERSION", "convert_once", "converted_folder"]
-
-# Goes up when the conversion gives other weights or another tokenizer, so that neither an old folder nor an old
-# fingerprint passes for the new one.
-CONVERSION = 1
-
-
-def converted_folder(name: str, sha256: str) -> Path:
-    """Where the model made from that GGUF file is kept."""
-    return cache_folder() / "models" / f"{name}-{sha256[:8]}-v{CONVERSION}"
-
+__all__ = ["convert_once"]
 
 def convert_once(name: str, sha256: str, source: Callable[[Path], Path]) -> Path:
     """The converted folder, made now where it is not there yet.

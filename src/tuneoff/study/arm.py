@@ -80,7 +80,10 @@ class Arm:
         from scipy.stats import qmc
 
         points = qmc.Halton(len(ranges), seed=stream(seed, "trials", self.name) % 2**32).random(trials - 1)
-        return [{}, *[_settings(ranges, point) for point in points]]
+        different: dict[str, dict] = {}  # a short list of values gives one draw twice, and a job is done once
+        for drawn in [{}, *[_settings(ranges, point) for point in points]]:
+            different.setdefault(content_hash(self.with_settings(drawn).content()), drawn)
+        return list(different.values())
 
     def with_settings(self, settings: Mapping[str, Mapping[str, Any]]) -> "Arm":
         """The same arm with some knobs changed."""
@@ -95,7 +98,8 @@ class Arm:
 
     def content(self) -> list:
         """What it does, for its key; the name it goes by is not in it."""
-        return [[[part.name, part.method] for part in self.parts], len(self.stages), self.calibrated]
+        stages = [len(stage.parts) for stage in self.stages]
+        return [[[part.name, part.method] for part in self.parts], stages, self.calibrated]
 
 
 DEFAULT_PROMPT = "zero_shot"
@@ -138,6 +142,7 @@ def parse_arm(entry: str | Mapping[str, Any], methods: Mapping[str, Mapping[str,
     own: dict[str, Any] = {}
     if not isinstance(entry, str):
         own = dict(entry)
+        _check_table(own, where)
         name, entry = own.pop("name", None), own.pop("use", None)
         if not entry:
             raise ConfigError(
@@ -170,6 +175,19 @@ def parse_arm(entry: str | Mapping[str, Any], methods: Mapping[str, Mapping[str,
 def calibrated_twin(arm: Arm) -> Arm:
     """The same untuned prompt with the labels' prior taken off its scores."""
     return replace(arm, name=f"{arm.name} (calibrated)", calibrated=True)
+
+
+def _check_table(own: Mapping[str, Any], where: str) -> None:
+    """name and use are texts, all other keys are tables of knobs."""
+    for key, value in own.items():
+        wanted = str if key in ("name", "use") else Mapping
+        if not isinstance(value, wanted):
+            raise ConfigError(
+                f"{key!r} in an arm's table is a {'text' if wanted is str else 'table of knobs'}",
+                where=where,
+                found=repr(value),
+                fix='{name = "wide", use = "lora", lora = {rank = 64}}',
+            )
 
 
 def _part(name: str, knobs: Mapping[str, Any], where: str) -> Part:

@@ -51,8 +51,16 @@ class Watch:
         """A job ended, with its validation figure or the reason it failed."""
 
 
-def conduct(plan: Plan, folder: Path, open_base: Callable[[], Base], watch: Watch | None = None) -> Verdict:
+def conduct(
+    plan: Plan,
+    folder: Path,
+    open_base: Callable[[], Base],
+    watch: Watch | None = None,
+    *,
+    study_file: Path | None = None,
+) -> Verdict:
     """Run what is missing, and judge. open_base: loads the model; called only where something is left to run.
+    study_file: where the plan was read from, so that reports can say how to rerun it.
 
     Raises StudyError where the folder holds another study, ResourceError where disk or memory run out.
     """
@@ -61,11 +69,14 @@ def conduct(plan: Plan, folder: Path, open_base: Callable[[], Base], watch: Watc
     with _alone(folder):
         ledger = Ledger(folder / "ledger.sqlite", create=True)
         _same_study(ledger, plan, folder)
+        if study_file is not None:
+            ledger.set_meta("study_file", str(study_file.resolve()))
         entries = entries_of(plan)
         if ledger.meta("base"):
             _enter(ledger, plan, plan.ground(ledger.meta("base")))
-        if ledger.meta("base") and not any(next_step(entries, seen_of(ledger, plan))) and _judged(folder, ledger):
-            return read_verdict(folder / "verdict.json")
+            if not any(next_step(entries, seen_of(ledger, plan))):
+                judged = _judged(folder, ledger)
+                return read_verdict(folder / "verdict.json") if judged else _finish(plan, ledger, folder)
         watch.phase(f"loading {plan.spec.model.name}")
         base = open_base()
         _same_base(ledger, base, folder)
@@ -83,20 +94,14 @@ def open_base(spec: StudySpec) -> Base:
     from tuneoff.models.load import load_model
 
     model = spec.model
-    loaded = load_model(
+    return load_model(
         model.name,
         folder=spec.folder,
         device=model.device,
         dtype=model.dtype,
-        trust_remote_code=model.trust_remote_code,
-    )
-    return Base(
-        loaded.net,
-        loaded.tokenizer,
-        fingerprint=loaded.origin.fingerprint,
         template=model.template,
-        origin=loaded.origin,
-    )
+        trust_remote_code=model.trust_remote_code,
+    ).base()
 
 
 def entries_of(plan: Plan) -> list[Entry]:
@@ -152,7 +157,7 @@ def _fit(job: Job, plan: Plan, worker: Worker, ledger: Ledger, watch: Watch) -> 
     except ResourceError:
         raise
     except (TuneoffError, RuntimeError, ValueError, ArithmeticError) as error:
-        why = str(error).splitlines()[0]
+        why = (str(error) or type(error).__name__).splitlines()[0]
         ledger.fail(job.key, why)
         ledger.note(job.key, "traceback", traceback.format_exc())
         watch.done(job.label, None, why)
@@ -257,6 +262,8 @@ def _same_study(ledger: Ledger, plan: Plan, folder: Path) -> None:
                 f"{what} since this run began", where=folder, fix=f"{fix}, or give --out another folder for a new run"
             )
         ledger.set_meta(key, now)
+    if ledger.meta("spec") != plan.spec.model_dump_json():
+        ledger.note("", "study file")  # an arm left out, another margin: what was judged must be judged anew
     ledger.set_meta("spec", plan.spec.model_dump_json())
     ledger.set_meta("folder", plan.spec.folder)
 
@@ -281,7 +288,7 @@ def _record_machine(ledger: Ledger) -> None:
 def _enter(ledger: Ledger, plan: Plan, ground: str) -> None:
     """Jobs of arms whose knobs are others now, or whose trials are no longer asked for, leave the race."""
     ledger.race_with(
-        plan.job(arm, trial, seed, ground).key
+        (plan.job(arm, trial, seed, ground).key, arm.name, trial, seed)
         for arm in plan.arms
         for trial in range(len(plan.settings[arm.name]))
         for seed in range(plan.seeds(arm))

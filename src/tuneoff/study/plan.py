@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tuneoff.core import plugins
 from tuneoff.core.errors import ConfigError
 from tuneoff.core.identity import content_hash
 from tuneoff.data.load import Data, load_data
 from tuneoff.data.task import Task
 from tuneoff.engine.train import Schedule
-from tuneoff.study.arm import Arm, Job, calibrated_twin, parse_arm
+from tuneoff.study.arm import Arm, Job, Part, calibrated_twin, parse_arm
 from tuneoff.study.spec import StudySpec
 
 __all__ = ["Plan", "make_plan"]
@@ -76,6 +77,8 @@ def make_plan(spec: StudySpec) -> Plan:
     table = spec.data.model_dump(exclude={"too_long"})
     data = load_data(folder=spec.folder, **table)
     where = "study.toml"
+    if not spec.arms:
+        raise ConfigError("the study has no arms", where=where, fix='write arms = ["zero_shot", "few_shot", "lora"]')
     arms = [parse_arm(entry, spec.methods, where) for entry in spec.arms]
     arms = _with_rows_that_always_stand(arms, data.kind, spec, where)
     _check_names(arms, spec, where)
@@ -116,7 +119,14 @@ def _check_names(arms: Sequence[Arm], spec: StudySpec, where: str) -> None:
         raise ConfigError(
             f"two arms are called {twice[0]!r}", where=where, fix='give one a name: {name = "...", use = "..."}'
         )
-    used = {part.name for arm in arms for part in arm.parts}
+    alike = {}
+    for arm in arms:
+        other = alike.setdefault(content_hash(arm.content()), arm.name)
+        if other != arm.name:
+            raise ConfigError(
+                f"the arms {other!r} and {arm.name!r} do the same", where=where, fix="remove one, or change its knobs"
+            )
+    used = {part.name for arm in arms for part in _named(arm)}
     idle = sorted(set(spec.methods) - used)
     if idle:
         raise ConfigError(
@@ -127,9 +137,16 @@ def _check_names(arms: Sequence[Arm], spec: StudySpec, where: str) -> None:
         )
 
 
+def _named(arm: Arm) -> list[Part]:
+    """The methods that take their knobs from the study file; what a course trains has the course's."""
+    trained = [part for stage in arm.stages for part in ([stage.course] if stage.course else stage.parts)]
+    return [part for part in (arm.prompt, arm.baseline, *trained) if part]
+
+
 def _task(spec: StudySpec, data: Data) -> Task:
     first = spec.metric or METRICS[data.kind][0]
     others = [*spec.metrics, *METRICS[data.kind]]
+    _check_metrics((first, *others), data.kind)
     return Task(
         name=spec.name,
         kind=data.kind,
@@ -137,6 +154,18 @@ def _task(spec: StudySpec, data: Data) -> Task:
         instruction=_instruction(spec, data),
         metrics=tuple(dict.fromkeys([first, *others])),
     )
+
+
+def _check_metrics(names: Sequence[str], kind: str) -> None:
+    for name in names:
+        kinds = plugins.load("metrics", name).kinds
+        if kind not in kinds:
+            raise ConfigError(
+                f"the metric {name!r} is for {' and '.join(kinds)} answers, and these are {kind}",
+                where="study.toml",
+                allowed=METRICS[kind],
+                fix="name another under metric or metrics",
+            )
 
 
 def _instruction(spec: StudySpec, data: Data) -> str:

@@ -115,6 +115,8 @@ def read_spec(path: Path) -> StudySpec:
         raise ConfigError("study file not found", where=path, fix="tuneoff new YOUR_DATA writes one")
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"the study file is not UTF-8 text: {error}", where=path, fix="save it as UTF-8") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"not valid TOML: {error}", where=path, fix="mend that line") from None
     if "version" not in table:

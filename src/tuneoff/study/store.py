@@ -59,7 +59,7 @@ class Ledger:
         fresh = not path.exists()
         self._db = sqlite3.connect(path, timeout=30)
         self._db.row_factory = sqlite3.Row
-        if fresh or not self._db.execute("select 1 from sqlite_master where name = 'meta'").fetchone():
+        if fresh or not self._has_tables():
             self._db.executescript(f"pragma journal_mode = wal; begin; {SCHEMA} commit;")
             self.set_meta("version", str(VERSION))
         if self.meta("version") != str(VERSION):
@@ -71,6 +71,14 @@ class Ledger:
                 fix="open it with the version that made it",
             )
 
+    def _has_tables(self) -> bool:
+        try:
+            return self._db.execute("select 1 from sqlite_master where name = 'meta'").fetchone() is not None
+        except sqlite3.DatabaseError as error:
+            raise StudyError(
+                "the ledger cannot be read", where=self.path, found=error, fix="bring the file back, or run anew"
+            ) from error
+
     def close(self) -> None:
         self._db.close()
 
@@ -81,7 +89,7 @@ class Ledger:
             with self._db:
                 yield self._db
         except sqlite3.OperationalError as error:
-            if "full" in str(error) or "disk I/O" in str(error):
+            if "disk is full" in str(error) or "disk I/O" in str(error):
                 raise disk_full(self.path) from error
             raise
 
@@ -129,11 +137,16 @@ class Ledger:
             db.execute("update jobs set tested = 1, cost = ? where key = ?", [json.dumps(cost.as_dict()), key])
         self.note(key, "tested")
 
-    def race_with(self, keys: Iterable[str]) -> None:
-        """Which jobs are in the race. The others are kept, and come back when their keys do."""
+    def race_with(self, places: Iterable[tuple[str, str, int, int]]) -> None:
+        """Which jobs are in the race, as (key, arm, trial, seed): an arm may go by another name than last time.
+
+        The others are kept, and come back when their keys do.
+        """
         with self.transaction() as db:
             db.execute("update jobs set retired = 1")
-            db.executemany("update jobs set retired = 0 where key = ?", [[key] for key in keys])
+            db.executemany(
+                "update jobs set retired = 0, arm = ?2, trial = ?3, seed = ?4 where key = ?1", [list(p) for p in places]
+            )
 
     def fail(self, key: str, why: str) -> None:
         with self.transaction() as db:

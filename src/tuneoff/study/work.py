@@ -5,13 +5,14 @@ fit: prompt chosen, stages trained, validation answered, bundle saved. test: the
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from tuneoff.core.cost import Cost
+from tuneoff.core.errors import ConfigError
 from tuneoff.core.identity import content_hash
 from tuneoff.data.prompt import Prompt
 from tuneoff.data.record import Record
@@ -32,7 +33,7 @@ from tuneoff.evaluation.run import (
 )
 from tuneoff.models.adapt import AdapterMethod, TrainedMethod
 from tuneoff.models.base import Base
-from tuneoff.study.arm import Job, Stage
+from tuneoff.study.arm import Job, Part, Stage
 from tuneoff.study.bundle import Tuned, TunedPart, freed, load_tuned, save_tuned, tensors_of
 from tuneoff.study.outcome import Outcome, Point, Split
 from tuneoff.study.plan import Plan
@@ -131,7 +132,7 @@ class Worker:
 
     def _train(self, job: Job, tick: Tick) -> tuple[Tuned, list[Trained]]:
         """All stages, one on top of the other."""
-        origin = asdict(self.base.origin) if self.base.origin else {}
+        origin = self.base.origin.as_dict() if self.base.origin else {}
         tuned = Tuned(
             arm=job.arm.name,
             task=self.task,
@@ -152,7 +153,7 @@ class Worker:
             for part in stage.parts
             if isinstance(part.method, AdapterMethod)
         ]
-        names = [] if adapters else stage.parts[0].method.trainable(self.base.net)
+        names = [] if adapters else self._trainable(stage.parts[0])
         with before.worn(self.base, adapters, text_changed=bool(names)) as worn, freed(self.base, names) as weights:
             learning = [_named(adapter) for adapter in adapters] or [weights]
             groups = [Group(own, self._rate(part.method)) for part, own in zip(stage.parts, learning)]
@@ -171,6 +172,16 @@ class Worker:
             learned = tensors_of(adapters) or [{"": {name: p.detach().clone() for name, p in weights.items()}}]
         parts = [TunedPart(part.name, part.method, tensors) for part, tensors in zip(stage.parts, learned)]
         return parts, curve
+
+    def _trainable(self, part: Part) -> list[str]:
+        """The weights that a method trains; in 16 bits AdamW's steps would be rounded away."""
+        if self.base.net.dtype.itemsize < 4:
+            raise ConfigError(
+                f"{part.name} trains the model's own weights, which needs 32 bits",
+                found=f"dtype {self.base.net.dtype}",
+                fix='write dtype = "float32" under [model]',
+            )
+        return part.method.trainable(self.base.net)
 
     def _rate(self, method: TrainedMethod) -> float:
         """A method's peak learning rate in absolute units."""

@@ -1,0 +1,50 @@
+# make demo: from a fresh clone to a verdict. make test: everything that needs no network, GPU or browser.
+# Both make .venv first, where it is missing or older than what it is made from.
+
+SHELL := /bin/bash
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for each in python3.11 python3.12 python3.13 python3; do \
+	$$each -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$each && break; done)
+# Without an NVIDIA driver, the PyTorch release that has been tried on processors.
+CONSTRAINT := $(if $(shell command -v nvidia-smi),,-c constraints/cpu.txt)
+READY := .venv/.ready
+# One thread a process: the tests' matrices are tiny, and threads that wait for each other cost tenfold.
+PYTEST := OMP_NUM_THREADS=1 .venv/bin/python -m pytest
+
+.PHONY: help demo test test-slow test-gpu test-browser lint format clean
+
+help:  ## these lines
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: $(READY)  ## a real study on a small real task, into runs/demo
+	.venv/bin/tuneoff demo
+
+test: $(READY)  ## all tests but those below
+	$(PYTEST) -n auto
+
+test-slow: $(READY)  ## tests with the real models, which are fetched
+	$(PYTEST) -m slow
+
+test-gpu: $(READY)  ## tests that need an NVIDIA GPU
+	$(PYTEST) -m gpu
+
+test-browser: $(READY)  ## tests that open the report in Chromium
+	$(PYTEST) -m browser
+
+lint: $(READY)  ## ruff: rules and layout
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+
+format: $(READY)  ## mend what ruff can mend
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+clean:  ## remove .venv and caches; runs/ stays
+	rm -rf .venv .pytest_cache .ruff_cache build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): pyproject.toml constraints/cpu.txt
+	@test -n "$(PYTHON)" || { echo "tuneoff needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check $(CONSTRAINT) -e '.[dev]'
+	@touch $@

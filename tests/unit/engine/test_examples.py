@@ -1,0 +1,104 @@
+"""Records become ids that fit, or are refused with their place; the shared start is found among tokens."""
+
+import pytest
+from tiny_arms import tiny_base
+
+from tuneoff.core.errors import DataError
+from tuneoff.data.prompt import Prompt
+from tuneoff.data.record import Record
+from tuneoff.engine.examples import encode, shared_start
+
+LONG = Record(fields={"title": "short", "text": " ".join(f"w{at}" for at in range(60))}, target="joy", source="d.csv:4")
+SHOWN = tuple(Record(fields={"text": f"shown {at}"}, target="joy") for at in range(4))
+
+
+def words_of(base, example):
+    return base.tokenizer.decode(example.ids.prompt)
+
+
+def test_a_record_that_fits_is_left_as_it_is():
+    base = tiny_base()
+    (example,) = encode(base, Prompt(instruction="Feel?"), [LONG])
+    assert (example.cut, example.dropped_demonstrations) == (0, 0)
+    assert example.record is LONG
+    assert example.ids == base.chat.encode(Prompt(instruction="Feel?").render(LONG), "joy")
+
+
+def test_a_record_without_an_answer_is_refused_with_its_place():
+    with pytest.raises(DataError, match="a record has no trained token") as caught:
+        encode(tiny_base(), Prompt(), [Record(fields={"text": "x"}, target="", source="d.csv:9")])
+    assert "d.csv:9" in str(caught.value)
+    assert "give it an answer" in str(caught.value)
+
+
+def test_a_record_too_long_is_refused_unless_it_may_be_cut():
+    with pytest.raises(DataError, match="a record is longer than the model can read") as caught:
+        encode(tiny_base(), Prompt(), [LONG], limit=80)
+    assert "d.csv:4" in str(caught.value)
+    assert "80 tokens" in str(caught.value)
+    assert 'too_long = "truncate_right"' in str(caught.value)
+
+
+@pytest.mark.parametrize(("too_long", "kept", "lost"), [("truncate_right", "w0 ", "w59"), ("truncate_left", "w59", "w0 ")])
+def test_as_many_words_are_kept_as_fit(too_long, kept, lost):
+    base = tiny_base()
+    (example,) = encode(base, Prompt(instruction="Feel?"), [LONG], limit=120, too_long=too_long)
+    text = words_of(base, example)
+    assert len(example.ids.ids) <= 120 < len(example.ids.ids) + 4  # one word more would not fit
+    assert kept in text
+    assert lost not in text
+    assert "title: short" in text
+    assert "Feel?" in text
+    assert example.cut == 60 - text.count("w")
+
+
+def test_demonstrations_go_before_any_text():
+    base = tiny_base()
+    whole = Record(fields={"text": "a b c d e f g"}, target="joy")
+    prompt = Prompt(instruction="Feel?", demonstrations=SHOWN)
+    (free,) = encode(base, prompt, [whole])
+    (example,) = encode(base, prompt, [whole], limit=len(free.ids.ids) - 1, too_long="truncate_right")
+    assert example.dropped_demonstrations == 1
+    assert example.cut == 0
+    assert "shown 0" not in words_of(base, example)
+    assert "shown 3" in words_of(base, example)
+    assert "Feel?" in words_of(base, example)
+
+
+def test_virtual_positions_must_fit_too():
+    base = tiny_base()
+    (example,) = encode(base, Prompt(), [LONG])
+    tight = len(example.ids.ids)
+    assert encode(base, Prompt(), [LONG], limit=tight) == [example]
+    with pytest.raises(DataError, match="longer than the model can read"):
+        encode(base, Prompt(), [LONG], limit=tight, reserve=1)
+
+
+def test_the_models_context_is_the_limit():
+    base = tiny_base()
+    record = Record(fields={"text": "y" * 600}, target="joy")
+    assert base.context == 512
+    with pytest.raises(DataError, match="512 tokens"):
+        encode(base, Prompt(), [record], limit=10_000)
+
+
+def test_a_prompt_that_leaves_no_room_is_refused():
+    with pytest.raises(DataError, match="the prompt alone is longer than the model can read"):
+        encode(tiny_base(), Prompt(instruction="i" * 100), [LONG], limit=60, too_long="truncate_left")
+
+
+@pytest.mark.parametrize(
+    ("prompts", "length"),
+    [
+        ([], 0),
+        ([(1, 2, 3)], 2),
+        ([(1, 2, 3), (1, 2, 4)], 2),
+        ([(1, 2, 3), (1, 2, 3)], 2),
+        ([(1, 2), (1, 2, 3, 4)], 1),
+        ([(1, 2, 3), (5, 2, 3)], 0),
+        ([(1, 2, 9), (1, 3, 9), (1, 2, 9, 9)], 1),
+        ([(7,), (7,)], 0),
+    ],
+)
+def test_the_shared_start_leaves_each_a_token_of_its_own(prompts, length):
+    assert shared_start(prompts) == length

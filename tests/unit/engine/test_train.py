@@ -1,0 +1,291 @@
+"""The training loop learns, repeats itself to the bit, goes on where it was killed, and keeps its best check."""
+
+import math
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tiny_arms import TASK, made_method, short_rows, tiny_base
+
+from tuneoff.engine.attach import Worn, new_adapter
+from tuneoff.engine.context import ContextCache, Contexts
+from tuneoff.engine.examples import Example, shared_start
+from tuneoff.engine.loss import answer_loss, plain_loss
+from tuneoff.engine.train import Check, Group, Learner, Schedule, train
+from tuneoff.models.chat import Encoded
+
+KINDS = [("lora",), ("soft_prompt",), ("soft_prompt_after",), ("lora", "soft_prompt")]
+FLOAT32 = torch.float32
+
+
+def many_rows(count=22) -> list[Example]:
+    """Two answers, told apart by the prompt's second token."""
+    rows = []
+    for at in range(count):
+        joy = at % 2
+        prompt = (1, 9, 8, 100 + joy, *(20 + (at * 7 + i) % 60 for i in range(at % 4)), 30)
+        rows.append(Example(short_rows()[0].record, Encoded(prompt, (50 + joy, 51, 4))))
+    return rows
+
+
+class Killed(Exception):
+    """Stands for kill -9 at a step."""
+
+
+class Run:
+    """One training from the same start: its adapters, and what came of it."""
+
+    def __init__(self, names=("lora",), *, base=None, schedule=None, seed=3, lr=2e-2, rows=None, **options):
+        self.base = base or tiny_base("llama", dtype=FLOAT32)
+        self.adapters = [new_adapter(self.base, made_method(name), TASK, 5 + at) for at, name in enumerate(names)]
+        self.rows = rows or many_rows()
+        self.schedule = schedule or Schedule(epochs=3, batch_size=4, checks=4)
+        self.groups = [
+            Group({f"{number}/{at}/{n}": t for at, own in adapter.tensors.items() for n, t in own.items()}, lr)
+            for number, adapter in enumerate(self.adapters)
+        ]
+        self.checks = []
+        with Worn(self.base, self.adapters) as self.worn:
+            check = options.pop("check", self.minus_loss)
+            self.before = float(plain_loss(self.worn, self.rows).per_record.detach().sum())
+            self.done = train(self.worn, self.groups, self.rows, self.schedule, seed=seed, check=check, **options)
+            self.after = float(plain_loss(self.worn, self.rows).per_record.detach().sum())
+
+    def minus_loss(self) -> Check:
+        self.checks.append([p.detach().clone() for adapter in self.adapters for p in adapter.parameters()])
+        with torch.no_grad():
+            return Check(-float(plain_loss(self.worn, self.rows[:6]).per_record.sum()), 0.0)
+
+    @property
+    def tensors(self) -> list[torch.Tensor]:
+        return [p.detach() for adapter in self.adapters for p in adapter.parameters()]
+
+
+def same(one, other) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def killed_after(steps: int):
+    def tick(step, total, value):
+        if value is None and step > steps:
+            raise Killed
+
+    return tick
+
+
+def curve(done):
+    """All that must repeat; seconds do not."""
+    return [point._replace(seconds=0) for point in done.points], done.tokens
+
+
+@pytest.mark.parametrize("names", KINDS)
+def test_the_loss_goes_down(names):
+    run = Run(names, lr=0.05)
+    assert run.after < 0.8 * run.before
+    losses = [point.train_loss for point in run.done.points]
+    assert losses[-1] < losses[0]
+    assert run.done.tokens == 3 * sum(len(row.ids.ids) for row in run.rows)
+    assert [point.step for point in run.done.points] == [4, 9, 14, 18]
+    assert run.done.peak_bytes is not None
+
+
+@pytest.mark.parametrize("names", KINDS)
+def test_same_seed_same_bits_and_another_seed_others(names):
+    one = Run(names)
+    torch.manual_seed(12345)
+    two = Run(names)
+    assert same(one.tensors, two.tensors)
+    assert curve(one.done) == curve(two.done)
+    assert not same(one.tensors, Run(names, seed=4).tensors)
+
+
+@pytest.mark.parametrize("names", KINDS)
+@pytest.mark.parametrize("killed", [5, 9, 16])
+def test_a_killed_run_goes_on_and_ends_with_the_same_bits(names, killed, tmp_path):
+    whole = Run(names, cache=ContextCache(1 << 30))
+    aside = tmp_path / "aside.safetensors"
+    with pytest.raises(Killed):
+        Run(names, aside=aside, tick=killed_after(killed))
+    seen = []
+    resumed = Run(names, aside=aside, tick=lambda step, steps, value: seen.append(step))
+    assert seen[0] == max(step for step in (4, 9, 14) if step <= killed) + 1
+    assert same(whole.tensors, resumed.tensors)
+    assert curve(whole.done) == curve(resumed.done)
+
+
+def test_killed_before_the_first_check_starts_again(tmp_path):
+    aside = tmp_path / "aside.safetensors"
+    with pytest.raises(Killed):
+        Run(aside=aside, tick=killed_after(2))
+    assert not aside.exists()
+    assert same(Run(aside=aside).tensors, Run().tensors)
+
+
+def test_killed_three_times(tmp_path):
+    aside = tmp_path / "aside.safetensors"
+    for steps in (4, 9, 14):
+        with pytest.raises(Killed):
+            Run(aside=aside, tick=killed_after(steps))
+    assert same(Run(aside=aside).tensors, Run().tensors)
+
+
+def test_a_finished_run_taken_up_again_learns_nothing_more(tmp_path):
+    aside = tmp_path / "aside.safetensors"
+    one = Run(aside=aside)
+    again = Run(aside=aside)
+    assert same(one.tensors, again.tensors)
+    assert curve(one.done) == curve(again.done)
+    assert again.checks == []
+
+
+def test_a_run_that_stopped_early_and_was_killed_stays_stopped(tmp_path):
+    figures = iter([0.5, 0.4, 0.3, 0.2, 0.9, 0.9, 0.9, 0.9])
+    schedule = Schedule(epochs=4, batch_size=4, checks=8, patience=2)
+    aside = tmp_path / "aside.safetensors"
+    one = Run(schedule=schedule, aside=aside, check=lambda: Check(next(figures), 0.0))
+    again = Run(schedule=schedule, aside=aside, check=lambda: Check(next(figures), 0.0))
+    assert len(one.done.points) == 3
+    assert curve(one.done) == curve(again.done)
+    assert same(one.tensors, again.tensors)
+
+
+def test_the_state_put_aside_is_whole(tmp_path):
+    aside = tmp_path / "aside.safetensors"
+    run = Run(aside=aside)
+    held = load_file(aside)
+    names = {name.partition("/")[2] for name in held}
+    assert {name.partition("/")[0] for name in held} == {"now", "best", "m", "v"}
+    assert names == set(run.groups[0].parameters)
+    assert [path.name for path in tmp_path.iterdir()] == ["aside.safetensors"]
+
+
+def test_the_best_check_comes_back():
+    figures = iter([0.2, 0.9, 0.5, 0.4])
+    run = None
+    held = []
+
+    def check():
+        held.append(None)
+        return Check(next(figures), 0.0)
+
+    run = Run(check=check)
+    full = Run()  # the same steps, its tensors noted at every check
+    assert run.done.best.step == 9
+    assert same(run.tensors, full.checks[1])
+    assert not same(run.tensors, full.checks[3])
+
+
+def test_equal_figures_go_to_the_better_tie_and_then_to_the_first():
+    ties = iter([Check(0.5, -3.0), Check(0.5, -1.0), Check(0.5, -1.0), Check(0.4, 0.0)])
+    assert Run(check=lambda: next(ties)).done.best.step == 9
+
+
+def test_patience_stops_early_and_zero_never_does():
+    def figures():
+        rest = iter([0.5, 0.4, 0.3, 0.2, 0.1, 0.0, 0.0, 0.0])
+        return lambda: Check(next(rest), 0.0)
+
+    schedule = {"epochs": 4, "batch_size": 4, "checks": 8}
+    assert len(Run(schedule=Schedule(**schedule, patience=2), check=figures()).done.points) == 3
+    assert len(Run(schedule=Schedule(**schedule, patience=0), check=figures()).done.points) == 8
+
+
+def test_rates_rise_and_then_fall_to_a_tenth():
+    schedule = Schedule(warmup=0.1)
+    rates = [schedule.rate(step, 100) for step in range(100)]
+    assert rates[:10] == pytest.approx([(step + 1) / 10 for step in range(10)])
+    assert rates[10] == 1.0
+    assert rates[55] == pytest.approx(0.1 + 0.9 * 0.5)
+    assert rates[99] == pytest.approx(0.1 + 0.45 * (1 + math.cos(math.pi * 89 / 90)))
+    assert all(a > b for a, b in zip(rates[10:], rates[11:]))
+    assert Schedule(warmup=0.0).rate(0, 5) == 1.0
+    assert Schedule().rate(0, 1) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("schedule", "records", "steps", "checks"),
+    [
+        (Schedule(epochs=2, batch_size=8, checks=4), 160, 40, [10, 20, 30, 40]),
+        (Schedule(epochs=0.5, batch_size=8, checks=2), 160, 10, [5, 10]),
+        (Schedule(epochs=1, batch_size=8, checks=4), 3, 1, [1]),
+        (Schedule(epochs=0.01, batch_size=8, checks=4), 3, 1, [1]),
+        (Schedule(epochs=1, batch_size=2, checks=4), 5, 3, [1, 2, 3]),
+    ],
+)
+def test_steps_and_checks_of_a_schedule(schedule, records, steps, checks):
+    assert schedule.steps(records) == steps
+    assert schedule.check_steps(records) == checks
+
+
+def test_each_group_has_its_own_rate_and_the_schedule_moves_both():
+    base = tiny_base("llama", dtype=FLOAT32)
+    adapters = [new_adapter(base, made_method(name), TASK, 1) for name in ("lora", "soft_prompt")]
+    groups = [
+        Group({f"{lr}/{at}/{n}": t for at, own in adapter.tensors.items() for n, t in own.items()}, lr)
+        for adapter, lr in zip(adapters, (1e-3, 4e-2))
+    ]
+    learner = Learner(groups, Schedule(warmup=0.5), steps=4)
+    rates = []
+    with Worn(base, adapters) as worn:
+        for _ in range(4):
+            learner.learn(Contexts(worn, (), None), many_rows()[:4])
+            rates.append([group["lr"] for group in learner.optimiser.param_groups])
+    assert rates[0] == pytest.approx([0.5e-3, 2e-2])
+    assert rates[1] == pytest.approx([1e-3, 4e-2])
+    assert rates[3] == pytest.approx([(0.1 + 0.45) * 1e-3, (0.1 + 0.45) * 4e-2])
+
+
+def test_one_step_is_the_mean_over_trained_tokens_clipped_and_handed_to_adamw():
+    """Against AdamW driven by hand with the plain path's gradient; float64, 1e-8."""
+    base, rows = tiny_base("llama"), short_rows()
+    made = []
+    for _ in range(2):
+        adapter = new_adapter(base, made_method("lora"), TASK, 1)
+        for own in adapter.tensors.values():
+            own.update({name: t.detach().double().requires_grad_() for name, t in own.items()})
+        made.append(adapter)
+    ours, hand = made
+    schedule = Schedule(clip=0.01, weight_decay=0.1)
+    learner = Learner([Group({str(at): p for at, p in enumerate(ours.parameters())}, 1e-2)], schedule, steps=1)
+    shared = rows[0].ids.prompt[: shared_start([row.ids.prompt for row in rows])]
+    with Worn(base, [ours]) as worn:
+        seen = learner.learn(Contexts(worn, shared, None), rows)
+    assert seen == sum(len(row.ids.ids) for row in rows)
+    optimiser = torch.optim.AdamW(hand.parameters(), lr=1e-2, weight_decay=0.1)
+    with Worn(base, [hand]) as worn:
+        loss = plain_loss(worn, rows)
+        (loss.per_record.sum() / loss.tokens).backward()
+    norm = torch.nn.utils.clip_grad_norm_(hand.parameters(), 0.01)
+    optimiser.step()
+    assert norm > 0.01
+    assert learner.losses == pytest.approx([float(loss.per_record.sum()) / loss.tokens])
+    for one, other in zip(ours.parameters(), hand.parameters()):
+        assert float(one.grad.norm()) < 0.01 + 1e-9
+        assert (one.grad - other.grad).abs().max() < 1e-8
+        assert (one - other).abs().max() < 1e-4  # Adam's first step divides a gradient by its own size
+
+
+def test_what_is_minimised_does_not_depend_on_how_records_are_batched():
+    """Sums and counts of any two parts of a batch make those of the whole: gradient to 1e-6 in float64."""
+    base, rows = tiny_base("llama"), many_rows(7)
+    adapter = new_adapter(base, made_method("lora"), TASK, 1)
+    gradients, counts = [], []
+    for parts in ([rows], [rows[:2], rows[2:]], [[row] for row in rows]):
+        with Worn(base, [adapter]) as worn:
+            contexts = Contexts(worn, rows[0].ids.prompt[:3], None)
+            losses = [answer_loss(contexts, contexts.start(), part) for part in parts]
+        counts.append(sum(loss.tokens for loss in losses))
+        mean = sum(loss.per_record.sum() for loss in losses) / counts[-1]
+        gradients.append(torch.autograd.grad(mean, adapter.parameters()))
+    assert counts == [21, 21, 21]
+    for other in gradients[1:]:
+        assert max(float((a - b).abs().max()) for a, b in zip(gradients[0], other)) < 1e-6
+
+
+def test_kept_contexts_change_nothing_but_time():
+    one = Run(("soft_prompt_after",), base=tiny_base("llama"), cache=None)
+    cache = ContextCache(1 << 30)
+    two = Run(("soft_prompt_after",), base=tiny_base("llama"), cache=cache)
+    assert cache.hits > 0
+    assert all((a - b).abs().max() < 1e-4 for a, b in zip(one.tensors, two.tensors))
+    assert [p.train_loss for p in one.done.points] == pytest.approx([p.train_loss for p in two.done.points], abs=1e-5)

@@ -1,0 +1,361 @@
+"""A whole study on a tiny model: started, gone on with, grown, refused."""
+
+import json
+import shutil
+
+import pytest
+import torch
+from filelock import FileLock
+
+from tiny_study import job_rows, put_rows, rows, standings, table
+from tuneoff.core.errors import ResourceError, StudyError
+from tuneoff.models.base import Base
+from tuneoff.models.tiny import tiny_model
+from tuneoff.study import conduct as module
+from tuneoff.study.conduct import Watch, conduct
+from tuneoff.study.plan import make_plan
+from tuneoff.study.spec import StudySpec
+from tuneoff.study.store import Ledger
+from tuneoff.study.work import Worker
+
+torch.set_num_threads(1)
+ARMS = ("zero_shot", "few_shot", "lora")
+
+
+class Told(Watch):
+    """Keeps what it is told."""
+
+    def __init__(self):
+        self.jobs, self.failures, self.phases, self.steps = [], {}, [], []
+
+    def phase(self, text):
+        self.phases.append(text)
+
+    def job(self, label, work_done, work_left):
+        self.jobs.append(label)
+        assert work_left >= 0
+
+    def step(self, step, steps, value):
+        self.steps.append((step, steps, value))
+
+    def done(self, label, figure, why=""):
+        if why:
+            self.failures[label] = why
+
+
+class Study:
+    """A folder with data, a plan on demand, and one base that counts how often it was opened."""
+
+    def __init__(self, folder, base):
+        self.folder, self.run, self.base, self.opened = folder, folder / "run", base, 0
+        put_rows(folder / "data.jsonl", rows())
+
+    def plan(self, arms=ARMS, **more):
+        return make_plan(StudySpec.build({**table(arms, **more), "folder": str(self.folder)}, "study.toml"))
+
+    def conduct(self, arms=ARMS, **more):
+        self.told = Told()
+        return conduct(self.plan(arms, **more), self.run, self.open, self.told)
+
+    def open(self):
+        self.opened += 1
+        return self.base
+
+    def jobs(self):
+        return {(row["arm"], row["trial"], row["seed"]): row for row in job_rows(self.run)}
+
+    def attempts(self):
+        return {place: row["attempts"] for place, row in self.jobs().items()}
+
+
+def tiny(seed=0, fingerprint="tiny"):
+    net, tokenizer = tiny_model("llama", seed=seed)
+    return Base(net, tokenizer, fingerprint=fingerprint)
+
+
+@pytest.fixture(scope="module")
+def base():
+    return tiny()
+
+
+@pytest.fixture(scope="module")
+def finished(base, tmp_path_factory):
+    """A finished study; tests copy it."""
+    study = Study(tmp_path_factory.mktemp("finished"), base)
+    study.verdict = study.conduct()
+    return study
+
+
+@pytest.fixture
+def study(finished, tmp_path):
+    """The finished study in a folder of its own."""
+    copy = Study(tmp_path, finished.base)
+    shutil.copytree(finished.run, copy.run)
+    return copy
+
+
+def refused(study, *words, **more):
+    with pytest.raises(StudyError) as caught:
+        study.conduct(*words, **more)
+    return str(caught.value)
+
+
+def test_the_verdict_is_written_with_everything_beside_it(finished):
+    told = json.loads((finished.run / "verdict.json").read_text())
+    arms = {row["arm"]: row for row in told["standings"]}
+    assert set(arms) == {
+        "majority",
+        "tfidf",
+        "zero_shot",
+        "zero_shot (calibrated)",
+        "few_shot",
+        "few_shot (calibrated)",
+        "lora",
+    }
+    assert all(row["n_test"] == 20 and row["mean"] is not None for row in arms.values())
+    assert {arm: row["seeds"] for arm, row in arms.items() if row["seeds"] == 2} == {
+        "few_shot": 2,
+        "few_shot (calibrated)": 2,
+        "lora": 2,
+    }
+    assert arms["lora"]["cost"]["trainable"] > 0
+    assert arms["lora"]["cost"]["train_tokens"] > 0
+    assert arms["zero_shot"]["cost"]["trainable"] == 0
+    assert told["test_opened"] == 1
+    assert told["winners"] == list(finished.verdict.winners)
+    assert not (finished.run / "aside").exists()
+
+
+def test_every_job_was_started_once_and_has_its_bundle(finished):
+    assert set(finished.attempts().values()) == {1}
+    for (arm, _, _), row in finished.jobs().items():
+        assert (row["status"], row["tested"]) == ("done", 1)
+        assert (finished.run / row["folder"] / "bundle.json").is_file() == (arm not in ("majority", "tfidf"))
+
+
+def test_best_is_the_recommended_arms_bundle(finished):
+    recommended = next(s for s in finished.verdict.standings if s.arm == finished.verdict.recommended)
+    held = finished.run / recommended.artifact / "bundle.json"
+    assert (finished.run / "best").is_dir() == held.is_file()
+    if held.is_file():
+        assert (finished.run / "best" / "bundle.json").read_bytes() == held.read_bytes()
+
+
+def test_a_second_call_does_nothing(study, finished):
+    before = (study.run / "verdict.json").read_bytes()
+    assert study.conduct() == finished.verdict
+    assert (study.opened, study.told.jobs, study.attempts()) == (0, [], finished.attempts())
+    assert (study.run / "verdict.json").read_bytes() == before
+
+
+def test_an_added_arm_runs_its_own_jobs_only(study, finished):
+    verdict = study.conduct((*ARMS, "ia3"))
+    new = {place: n for place, n in study.attempts().items() if place not in finished.attempts()}
+    assert new == {("ia3", 0, 0): 1, ("ia3", 0, 1): 1}
+    assert {place: n for place, n in study.attempts().items() if place not in new} == finished.attempts()
+    assert study.told.jobs == ["ia3, seed 1", "ia3, seed 2", "test: ia3, seed 1", "test: ia3, seed 2"]
+    old, now = ({s.arm: s.mean for s in v.standings} for v in (finished.verdict, verdict))
+    assert {arm: now[arm] for arm in old} == old
+    assert verdict.test_opened == 2
+
+
+def test_an_added_seed_runs_only_that_seed(study, finished):
+    verdict = study.conduct(seeds=3)
+    new = set(study.attempts()) - set(finished.attempts())
+    assert new == {("few_shot", 0, 2), ("few_shot (calibrated)", 0, 2), ("lora", 0, 2)}
+    assert set(study.attempts().values()) == {1}
+    assert next(s for s in verdict.standings if s.arm == "lora").seeds == 3
+
+
+def test_an_added_trial_runs_and_the_best_one_gets_the_seeds(study):
+    study.conduct(("lora",), trials=2)
+    assert {("lora", 0, 0), ("lora", 1, 0)} <= set(study.attempts())
+    assert set(study.attempts().values()) == {1}
+
+
+def test_an_arm_that_is_left_out_leaves_the_verdict_and_comes_back_unpaid(study, finished):
+    without = study.conduct(("zero_shot", "few_shot"))
+    assert "lora" not in {s.arm for s in without.standings}
+    assert study.opened == 0
+    again = study.conduct()
+    assert [(s.arm, s.mean) for s in again.standings] == [(s.arm, s.mean) for s in finished.verdict.standings]
+    assert study.attempts() == finished.attempts()
+
+
+def test_another_name_for_an_arm_is_no_new_work(study, finished):
+    verdict = study.conduct(("zero_shot", "few_shot", {"name": "mine", "use": "lora"}))
+    assert study.told.jobs == []
+    assert next(s for s in verdict.standings if s.arm == "mine").mean is not None
+    assert sum(study.attempts().values()) == sum(finished.attempts().values())
+
+
+def test_other_knobs_are_a_new_arm(study):
+    study.conduct(methods={"lora": {"rank": 2}})
+    assert study.told.jobs == ["lora, seed 1", "lora, seed 2", "test: lora, seed 1", "test: lora, seed 2"]
+
+
+def test_another_margin_is_judged_anew_without_the_model(study, finished):
+    verdict = study.conduct(margin=0.3)
+    assert (verdict.facts["margin"], study.opened) == (0.3, 0)
+    assert finished.verdict.facts["margin"] == 0.01
+
+
+def test_a_verdict_that_was_never_written_is_written(study, finished):
+    (study.run / "verdict.json").unlink()
+    assert study.conduct() == finished.verdict
+    assert study.opened == 0
+
+
+def test_changed_data_is_refused(study):
+    put_rows(study.folder / "data.jsonl", rows(140))
+    assert refused(study).splitlines() == [
+        "the data changed since this run began",
+        f"  where:   {study.run}",
+        "  do:      bring the data back as it was, or give --out another folder for a new run",
+    ]
+
+
+@pytest.mark.parametrize("more", [{"prompt": {"instruction": "Good?"}}, {"train": {"epochs": 3}}, {"seed": 5}])
+def test_a_changed_study_is_refused(study, more):
+    assert refused(study, **more).splitlines() == [
+        "the study file changed since this run began",
+        f"  where:   {study.run}",
+        "  do:      undo the change (arms, seeds, trials may grow), or give --out another folder for a new run",
+    ]
+    assert study.conduct() is not None, "and nothing was spoiled"
+
+
+def test_a_changed_model_is_refused(study, finished):
+    study.base = tiny(seed=1, fingerprint="other")
+    assert refused(study, (*ARMS, "ia3")).splitlines() == [
+        "the model's files changed since this run began",
+        f"  where:   {study.run}",
+        "  found:   other",
+        "  allowed: tiny",
+        "  do:      bring the model back, or give --out another folder for a new run",
+    ]
+    assert study.attempts() == finished.attempts()
+
+
+def test_another_process_is_running_it(study):
+    with FileLock(study.run / ".lock"):
+        assert "another process is running this study" in refused(study)
+    study.conduct()
+
+
+def test_the_lock_is_given_back_after_an_error(study):
+    refused(study, seed=5)
+    study.conduct()
+
+
+def test_the_same_study_elsewhere_gives_the_same_figures(finished, base, tmp_path):
+    other = Study(tmp_path, base)
+    other.conduct()
+    assert standings(other.run) == standings(finished.run)
+
+
+def test_a_failing_arm_is_a_row_and_the_others_go_on(base, tmp_path):
+    study = Study(tmp_path, base)
+    verdict = study.conduct(("zero_shot", {"name": "none", "use": "lora", "lora": {"targets": ["nowhere"]}}))
+    row = next(s for s in verdict.standings if s.arm == "none")
+    assert (row.status, row.mean) == ("failed", None)
+    assert row.why
+    assert study.told.failures == {"none, seed 1": row.why}
+    assert next(s for s in verdict.standings if s.arm == "zero_shot").mean is not None
+    assert f"none (failed: {row.why})" in verdict.reason
+    assert ("none", 0, 1) not in study.attempts(), "no further seed of what fails"
+    study.conduct(("zero_shot", {"name": "none", "use": "lora", "lora": {"targets": ["nowhere"]}}))
+    assert study.told.jobs == [], "what failed is not tried again"
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("out of memory\nwith details"), ValueError(), ZeroDivisionError("by 0")]
+)
+def test_reasons_of_failures(base, tmp_path, monkeypatch, error):
+    fit = Worker.fit
+
+    def failing(self, job, tick):
+        if job.arm.name == "lora":
+            raise error
+        return fit(self, job, tick)
+
+    monkeypatch.setattr(Worker, "fit", failing)
+    study = Study(tmp_path, base)
+    verdict = study.conduct(("zero_shot", "lora"))
+    expected = (str(error) or type(error).__name__).splitlines()[0]
+    assert next(s for s in verdict.standings if s.arm == "lora").why == expected
+    ledger = Ledger(study.run / "ledger.sqlite")
+    (trace,) = [event["detail"] for event in ledger.events() if event["what"] == "traceback"]
+    ledger.close()
+    assert "in failing" in trace
+
+
+def test_a_full_disk_is_nobodys_failure(base, tmp_path, monkeypatch):
+    fit = Worker.fit
+
+    def full(self, job, tick):
+        if job.arm.name == "lora":
+            raise OSError(28, "No space left on device")
+        return fit(self, job, tick)
+
+    study = Study(tmp_path, base)
+    monkeypatch.setattr(Worker, "fit", full)
+    with pytest.raises(ResourceError, match="the disk is full"):
+        study.conduct(("zero_shot", "lora"))
+    assert study.jobs()["lora", 0, 0]["status"] == "running"
+    monkeypatch.setattr(Worker, "fit", fit)
+    verdict = study.conduct(("zero_shot", "lora"))
+    assert all(s.mean is not None for s in verdict.standings)
+    assert {place: n for place, n in study.attempts().items() if n > 1} == {("lora", 0, 0): 2}
+
+
+def test_a_study_broken_off_anywhere_ends_the_same(finished, base, tmp_path, monkeypatch):
+    """Every few writes to the ledger the process dies; each start goes on."""
+    study = Study(tmp_path, base)
+    note, calls = Ledger.note, 0
+
+    def dying(self, job, what, detail=""):
+        nonlocal calls
+        calls += 1
+        note(self, job, what, detail)
+        if calls % 7 == 0:
+            raise SystemExit
+
+    monkeypatch.setattr(Ledger, "note", dying)
+    starts = 0
+    while True:
+        starts += 1
+        try:
+            study.conduct()
+            break
+        except SystemExit:
+            assert starts < 30
+    assert starts > 3
+    assert standings(study.run) == standings(finished.run)
+
+
+def test_what_the_watch_is_told(base, tmp_path):
+    study = Study(tmp_path, base)
+    study.conduct(("zero_shot", "lora"), seeds=1)
+    assert study.told.phases == ["loading model", "judging"]
+    assert study.told.jobs[:3] == ["majority", "tfidf", "zero_shot"]
+    assert "test: lora, seed 1" in study.told.jobs
+    assert (3, 3, None) in study.told.steps
+    assert any(value is not None for _, _, value in study.told.steps)
+
+
+def test_over_long_records_are_found_before_anything_runs(base, tmp_path):
+    study = Study(tmp_path, base)
+    long = {"text": "x" * 2000, "label": "good"}
+    put_rows(tmp_path / "data.jsonl", [*rows(), long])
+    everything = {"train_records": 0, "validation_records": 0, "test_records": 0}
+    with pytest.raises(Exception, match="a record is longer than the model can read") as caught:
+        study.conduct(data=everything)
+    assert "data.jsonl:121" in str(caught.value)
+    assert study.jobs() == {}
+    verdict = study.conduct(("zero_shot",), data=everything | {"too_long": "truncate_right"})
+    assert all(s.mean is not None for s in verdict.standings)
+
+
+def test_module_names_what_it_gives():
+    assert set(module.__all__) == {"Watch", "conduct", "entries_of", "open_base"}
