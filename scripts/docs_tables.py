@@ -125,7 +125,10 @@ def _toml(value: Any) -> str:
 
 def _allowed(field: FieldInfo) -> str:
     limits = [
-        f"{sign} {getattr(rule, name)}" for rule in field.metadata for name, sign in SIGNS.items() if hasattr(rule, name)
+        f"{sign} {getattr(rule, name)}"
+        for rule in field.metadata
+        for name, sign in SIGNS.items()
+        if hasattr(rule, name)
     ]
     return " ".join([_type(field.annotation), *limits])
 

@@ -15,6 +15,8 @@ from tuneoff.study.conduct import Watch
 
 __all__ = ["Shown", "race"]
 
+ENOUGH_TO_TELL = 0.05  # of the work must be done before what is left can be told from it
+
 
 def race(study: Path, out: Path | None = None) -> Path:
     """Run a study file into its folder and paint the verdict. Returns the folder."""
@@ -70,7 +72,6 @@ class Shown(Watch):
         self.jobs = 0
         self._began = time.perf_counter()
         self._since = self._began
-        self._rate: float | None = None
         self._progress = Progress(
             TextColumn("{task.description:<34}"),
             BarColumn(bar_width=24),
@@ -102,7 +103,8 @@ class Shown(Watch):
         if self.jobs == 1:
             self._first_work = work_done
         elapsed, work = self._since - self._began, work_done - self._first_work
-        self._left = f"about {_duration(elapsed / work * work_left)} left" if work > 0 else ""
+        told = work > ENOUGH_TO_TELL * (work + work_left)
+        self._left = f"about {_duration(elapsed / work * work_left)} left" if told else ""
         self._bar_of(label, None)
 
     def step(self, step: int, steps: int, value: float | None) -> None:

@@ -95,16 +95,19 @@ class Contexts:
         return texts if start is None else start.expand(len(prompts)).then(texts), last
 
     def _kept(self, start: Past | None, prompts: Sequence[Sequence[int]]) -> tuple[Past, Tensor]:
-        keys = [content_hash([self._start_key, prompt]) for prompt in prompts]
-        kept = {key: self.cache.get(key) for key in keys}
-        missing = [at for at, key in enumerate(keys) if kept[key] is None]
-        if missing:
-            with torch.no_grad():
-                texts, last = self._run(start, [prompts[at] for at in missing])
-            for row, at in enumerate(missing):
-                kept[keys[at]] = (texts.row(row), last[row].detach().clone())
-                self.cache.put(keys[at], *kept[keys[at]])
-        return stacked([kept[key][0] for key in keys]), torch.stack([kept[key][1] for key in keys])
+        """Each prompt alone, so that what is kept depends on nothing else (the last bits of a padded batch depend
+        on its company, and a resumed run meets other company)."""
+        rows = []
+        for prompt in prompts:
+            key = content_hash([self._start_key, prompt])
+            kept = self.cache.get(key)
+            if kept is None:
+                with torch.no_grad():
+                    texts, last = self._run(start, [prompt])
+                kept = (texts.row(0), last[0].detach().clone())
+                self.cache.put(key, *kept)
+            rows.append(kept)
+        return stacked([past for past, _ in rows]), torch.stack([last for _, last in rows])
 
     def _run(self, start: Past | None, prompts: Sequence[Sequence[int]]) -> tuple[Past, Tensor]:
         ids, real = padded([prompt[len(self.shared) :] for prompt in prompts], self.worn.base.device)

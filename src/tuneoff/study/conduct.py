@@ -82,6 +82,7 @@ def conduct(
         _same_base(ledger, base, folder)
         ground = plan.ground(base.fingerprint)
         worker = Worker(plan, base, folder)
+        worker.check_lengths()
         _record_machine(ledger)
         while any(step := next_step(entries, seen_of(ledger, plan))):
             _do(step, plan, worker, ledger, ground, watch)
@@ -151,16 +152,10 @@ def _do(step: Step, plan: Plan, worker: Worker, ledger: Ledger, ground: str, wat
 
 def _fit(job: Job, plan: Plan, worker: Worker, ledger: Ledger, watch: Watch) -> None:
     ledger.start(job.key)
-    try:
-        with disk_guard(worker.folder):
-            fitted = worker.fit(job, watch.step)
-    except ResourceError:
-        raise
-    except (TuneoffError, RuntimeError, ValueError, ArithmeticError) as error:
-        why = (str(error) or type(error).__name__).splitlines()[0]
-        ledger.fail(job.key, why)
-        ledger.note(job.key, "traceback", traceback.format_exc())
-        watch.done(job.label, None, why)
+    fitted = None
+    with _failing(job, worker, ledger, watch):
+        fitted = worker.fit(job, watch.step)
+    if fitted is None:
         return
     for point in fitted.points:
         ledger.add_point(point)
@@ -168,6 +163,21 @@ def _fit(job: Job, plan: Plan, worker: Worker, ledger: Ledger, watch: Watch) -> 
     row = next(row for row in ledger.jobs() if row.key == job.key)
     value = _value(ledger, row, metric := metric_named(plan.task.metrics[0]))
     watch.done(job.label, None if value is None else value[0] if metric.up else -value[0])
+
+
+@contextmanager
+def _failing(job: Job, worker: Worker, ledger: Ledger, watch: Watch):
+    """A job that cannot be done is a row with its reason; a full disk is nobody's failure."""
+    try:
+        with disk_guard(worker.folder):
+            yield
+    except ResourceError:
+        raise
+    except (TuneoffError, RuntimeError, ValueError, ArithmeticError) as error:
+        why = (str(error) or type(error).__name__).splitlines()[0]
+        ledger.fail(job.key, why)
+        ledger.note(job.key, "traceback", traceback.format_exc())
+        watch.done(job.label, None, why)
 
 
 def _open_test(keys: tuple[str, ...], plan: Plan, worker: Worker, ledger: Ledger, ground: str, watch: Watch) -> None:
@@ -179,9 +189,9 @@ def _open_test(keys: tuple[str, ...], plan: Plan, worker: Worker, ledger: Ledger
         job = plan.job(plan.arm(row.arm), row.trial, row.seed, ground)
         done, left = number * len(plan.data.test), (len(keys) - number) * len(plan.data.test)
         watch.job(f"test: {job.label}", done, left)
-        with disk_guard(worker.folder):
+        with _failing(job, worker, ledger, watch):
             outcomes, cost = worker.test(job, row.cost)
-        ledger.finish_test(key, cost, outcomes)
+            ledger.finish_test(key, cost, outcomes)
 
 
 def _work(plan: Plan, ledger: Ledger, jobs: list[Job]) -> tuple[float, float]:

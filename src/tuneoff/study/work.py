@@ -100,6 +100,12 @@ class Worker:
         cost = replace(cost, score_s=time.perf_counter() - began)
         return self._outcomes(job, "test", answers), cost
 
+    def check_lengths(self) -> None:
+        """Raise DataError where a record does not fit, asked plainly: it would break every arm, the last at its test."""
+        plain = Prompt(instruction=self.task.instruction, template=self.plan.spec.prompt.template)
+        data = self.plan.data
+        self.encode(plain, [*data.train, *data.validation, *data.test])
+
     def tuned(self, job: Job) -> Tuned:
         """What a fitted job left behind."""
         return load_tuned(self.place(job))
