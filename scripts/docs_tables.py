@@ -6,7 +6,7 @@ A table stands between two comments. The first one names what it is made of:
 
     <!-- table: keys DataSpec -->       keys of one table of the study file
     <!-- table: knobs lora -->          knobs of one method
-    <!-- table: methods -->             all methods: family, what makes it random, paper
+    <!-- table: methods -->             all methods: family and paper
     <!-- table: metrics -->             all metrics: answer kinds, direction, how they are pooled
     <!-- table: formats -->             all data formats and the endings they read
     <!-- table: embedded -->            models by short name

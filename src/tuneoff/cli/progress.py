@@ -9,7 +9,6 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tuneoff.core.files import write_text
 from tuneoff.report.folder import STUDY
 from tuneoff.study.conduct import Watch
 
@@ -35,7 +34,6 @@ def race(study: Path, out: Path | None = None) -> Path:
     plan = make_plan(spec)
     for line in plan.data.report.summary():
         console.print(line, markup=False)
-    keep_study(study, folder)
     with Shown(console) as shown:
         verdict = conduct(plan, folder, lambda: open_base(spec), shown, study_file=study)
     ledger = open_ledger(folder)
@@ -46,13 +44,6 @@ def race(study: Path, out: Path | None = None) -> Path:
         console.print("all jobs of this study were done already")
     console.print(f"\n{next_words(folder, page)}", markup=False)
     return folder
-
-
-def keep_study(study: Path, folder: Path) -> None:
-    """A copy of the study file beside what came of it."""
-    copy = folder / STUDY
-    if not copy.exists() or not copy.samefile(study):
-        write_text(copy, study.read_text(encoding="utf-8"))
 
 
 def next_words(folder: Path, page: Path) -> str:

@@ -9,62 +9,35 @@ from typing import ClassVar
 
 import torch
 
-from tuneoff.core.config import knob
-from tuneoff.models.adapt import AdapterMethod
-from tuneoff.models.sites import LINEAR
+from tuneoff.models.low_rank import LowRankMethod
 
 __all__ = ["Dora"]
 
 
-class Dora(AdapterMethod):
-    family: ClassVar[str] = "parameter-efficient fine-tuning"
+class Dora(LowRankMethod):
     paper: ClassVar[str] = "arXiv 2402.09353"
 
-    rank: int = knob(8, "inner width of the update", ge=1)
-    alpha: float = knob(16.0, "strength: the update is scaled by alpha / rank", gt=0)
-    targets: list[str] = knob(list(LINEAR), "roles of the projections to adapt")
-    lr: float = knob(1e-3, "peak learning rate", gt=0, search=(2e-4, 5e-3))
-
-    @property
-    def roles(self) -> tuple[str, ...]:
-        return tuple(self.targets)
-
     def init(self, site, task, start, gen):
-        A = torch.empty(self.rank, site.in_dim)
-        torch.nn.init.kaiming_uniform_(A, a=5**0.5, generator=gen)
-        return {"A": A, "B": torch.zeros(site.out_dim, self.rank), "m": site.weight().float().norm(dim=1).cpu()}
+        return {**super().init(site, task, start, gen), "m": site.weight().float().norm(dim=1).cpu()}
 
     def leave(self, site, x, y, p, virtual):
         bias = site.bias()
         plain = y if bias is None else y - bias
-        update = (x @ p["A"].T @ p["B"].T) * (self.alpha / self.rank)
+        update = (x @ p["A"].T @ p["B"].T) * self.strength
         scaled = (plain + update) * (p["m"] / self._length(site, p))
         return scaled if bias is None else scaled + bias
 
     def merge(self, site, p):
         return (p["m"] / self._length(site, p))[:, None] * self._direction(site, p)
 
+    def peft(self, sites, tensors):
+        config, state = super().peft(sites, tensors)
+        lengths = {f"{site.name}.lora_magnitude_vector": tensors[site.name]["m"] for site in sites}
+        return {**config, "use_dora": True}, {**state, **lengths}
+
     def _direction(self, site, p) -> torch.Tensor:
-        return site.weight() + (self.alpha / self.rank) * p["B"] @ p["A"]
+        return site.weight() + self.strength * p["B"] @ p["A"]
 
     def _length(self, site, p) -> torch.Tensor:
         with torch.no_grad():
             return self._direction(site, p).norm(dim=1)
-
-    def peft(self, sites, tensors):
-        config = {
-            "peft_type": "LORA",
-            "use_dora": True,
-            "r": self.rank,
-            "lora_alpha": self.alpha,
-            "lora_dropout": 0.0,
-            "bias": "none",
-            "target_modules": sorted({site.name for site in sites}),
-            "fan_in_fan_out": sites[0].transposed,
-        }
-        state = {}
-        for site in sites:
-            state[f"{site.name}.lora_A.weight"] = tensors[site.name]["A"]
-            state[f"{site.name}.lora_B.weight"] = tensors[site.name]["B"]
-            state[f"{site.name}.lora_magnitude_vector"] = tensors[site.name]["m"]
-        return config, state

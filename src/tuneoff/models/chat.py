@@ -96,7 +96,7 @@ class Chat:
         return bos is not None and self.tokenizer("a").input_ids[:1] == [bos]
 
     def _ids(self, text: str) -> tuple[int, ...]:
-        return tuple(self.tokenizer(text, add_special_tokens=False).input_ids)
+        return tuple(self.tokenizer(text, add_special_tokens=False, verbose=False).input_ids)
 
     def _templated(self, conversation: Conversation, header: bool) -> str:
         import jinja2

@@ -27,6 +27,7 @@ from tuneoff.models.quiet import quiet
 
 __all__ = ["convert_once"]
 
+
 def convert_once(name: str, sha256: str, source: Callable[[Path], Path]) -> Path:
     """The converted folder, made now where it is not there yet.
 

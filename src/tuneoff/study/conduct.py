@@ -19,7 +19,7 @@ import torch
 from filelock import FileLock, Timeout
 
 from tuneoff.core.errors import ResourceError, StudyError, TuneoffError
-from tuneoff.core.files import disk_guard
+from tuneoff.core.files import disk_guard, write_text
 from tuneoff.evaluation.run import metric_named
 from tuneoff.models.base import Base
 from tuneoff.study.arm import Job
@@ -71,6 +71,7 @@ def conduct(
         _same_study(ledger, plan, folder)
         if study_file is not None:
             ledger.set_meta("study_file", str(study_file.resolve()))
+            _keep(study_file, folder / "study.toml")
         entries = entries_of(plan)
         if ledger.meta("base"):
             _enter(ledger, plan, plan.ground(ledger.meta("base")))
@@ -261,13 +262,16 @@ def _alone(folder: Path):
 
 
 def _same_study(ledger: Ledger, plan: Plan, folder: Path) -> None:
-    """Arms, seeds, trials and knobs may be added to a run; its data, prompt, model and schedule may not change."""
+    """Arms, seeds, trials and knobs may be added to a run; its data, prompt, model and schedule may not change.
+
+    Before the first job all may: the first start often ends in a mistake of the study file that is then mended.
+    """
     for key, now, what, fix in (
         ("study", plan.spec.fingerprint(), "the study file changed", "undo the change (arms, seeds, trials may grow)"),
         ("data", plan.data_key(), "the data changed", "bring the data back as it was"),
     ):
         was = ledger.meta(key)
-        if was and was != now:
+        if ledger.begun() and was != now:
             raise StudyError(
                 f"{what} since this run began", where=folder, fix=f"{fix}, or give --out another folder for a new run"
             )
@@ -278,9 +282,14 @@ def _same_study(ledger: Ledger, plan: Plan, folder: Path) -> None:
     ledger.set_meta("folder", plan.spec.folder)
 
 
+def _keep(study_file: Path, copy: Path) -> None:
+    if not copy.exists() or not copy.samefile(study_file):
+        write_text(copy, study_file.read_text(encoding="utf-8"))
+
+
 def _same_base(ledger: Ledger, base: Base, folder: Path) -> None:
     was = ledger.meta("base")
-    if was and was != base.fingerprint:
+    if ledger.begun() and was != base.fingerprint:
         raise StudyError(
             "the model's files changed since this run began",
             where=folder,

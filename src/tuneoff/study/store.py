@@ -158,6 +158,10 @@ class Ledger:
         with self.transaction() as db:
             db.execute("insert or replace into points values (?, ?, ?, ?, ?, ?)", row)
 
+    def begun(self) -> bool:
+        """Whether any job was ever entered."""
+        return self._db.execute("select 1 from jobs").fetchone() is not None
+
     def jobs(self) -> list[JobRow]:
         """The jobs in the race."""
         rows = self._db.execute("select * from jobs where not retired order by rowid").fetchall()

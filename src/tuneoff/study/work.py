@@ -101,7 +101,7 @@ class Worker:
         return self._outcomes(job, "test", answers), cost
 
     def check_lengths(self) -> None:
-        """Raise DataError where a record does not fit, asked plainly: it would break every arm, the last at its test."""
+        """Raise DataError where a record does not fit, asked plainly: it would break every arm, some at their test."""
         plain = Prompt(instruction=self.task.instruction, template=self.plan.spec.prompt.template)
         data = self.plan.data
         self.encode(plain, [*data.train, *data.validation, *data.test])

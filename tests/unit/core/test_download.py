@@ -4,7 +4,9 @@ import hashlib
 import importlib.util
 import shutil
 import subprocess
+import time
 import zipfile
+from threading import Thread
 
 import pytest
 
@@ -31,6 +33,7 @@ def index(tmp_path, monkeypatch):
 
     def pip(command, **_):
         asked.append(command)
+        time.sleep(0.05)  # long enough for a second one to come in between
         name = command[-1].partition("==")[0]
         folder = command[command.index("--dest") + 1]
         shutil.copy(tmp_path / "index" / f"{name}-1.0-py3-none-any.whl", folder)
@@ -106,3 +109,16 @@ def test_the_progress_line_is_plain_where_nobody_watches(capsys):
     with download.progress("fetching a [thing] 1.0"):
         pass
     assert capsys.readouterr().err == "fetching a [thing] 1.0\n"
+
+
+def test_two_at_once_fetch_once(index, tmp_path):
+    parts, asked = index
+    target = tmp_path / "whole.bin"
+    pinned = sha256(b"first half, second half")
+    both = [Thread(target=fetch, args=(parts, target), kwargs={"sha256": pinned}) for _ in range(2)]
+    for thread in both:
+        thread.start()
+    for thread in both:
+        thread.join()
+    assert target.read_bytes() == b"first half, second half"
+    assert len(asked) == len(parts)

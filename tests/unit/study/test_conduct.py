@@ -11,7 +11,6 @@ from tiny_study import job_rows, put_rows, rows, standings, table
 from tuneoff.core.errors import ResourceError, StudyError
 from tuneoff.models.base import Base
 from tuneoff.models.tiny import tiny_model
-from tuneoff.study import conduct as module
 from tuneoff.study.conduct import Watch, conduct
 from tuneoff.study.plan import make_plan
 from tuneoff.study.spec import StudySpec
@@ -357,5 +356,17 @@ def test_over_long_records_are_found_before_anything_runs(base, tmp_path):
     assert all(s.mean is not None for s in verdict.standings)
 
 
-def test_module_names_what_it_gives():
-    assert set(module.__all__) == {"Watch", "conduct", "entries_of", "open_base"}
+def test_a_failure_at_the_test_is_a_row_too(base, tmp_path, monkeypatch):
+    test = Worker.test
+
+    def failing(self, job, cost):
+        if job.arm.name == "lora" and job.seed == 1:
+            raise RuntimeError("out of memory")
+        return test(self, job, cost)
+
+    monkeypatch.setattr(Worker, "test", failing)
+    study = Study(tmp_path, base)
+    row = next(s for s in study.conduct(("zero_shot", "lora")).standings if s.arm == "lora")
+    assert (row.seeds, row.why) == (1, "1 of 2 seeds failed (seed 1): out of memory")
+    study.conduct(("zero_shot", "lora"))
+    assert study.told.jobs == []
