@@ -34,10 +34,13 @@ def _print_data(console, made) -> None:
     if task.labels:
         console.print(f"labels: {escape(', '.join(task.labels))}")
     console.print(f"instruction: {escape(task.instruction) or '(none)'}")
-    if task.kind == "choice":
-        n = len(made.data.test)
+    n = len(made.data.test)
+    visible = smallest_difference(n)
+    if task.kind == "choice" and visible is None:
+        console.print(f"{n} test records are too few to show any difference between two arms that disagree on a fifth")
+    elif task.kind == "choice":
         console.print(
-            f"{n} test records show a difference of about {100 * smallest_difference(n):.0f} points or more "
+            f"{n} test records show a difference of about {100 * visible:.0f} points or more "
             "(two arms that disagree on a fifth of the records, one contrast, 80 % power)"
         )
 

@@ -1,7 +1,7 @@
 """One example, wherever it came from.
 
-    {"text": "card not arrived yet", "label": "card_arrival"}   in tickets.jsonl, line 17, becomes
-    Record(id="9f2c...", fields={"text": "card not arrived yet"}, target="card_arrival", source="tickets.jsonl:17")
+{"text": "card not arrived yet", "label": "card_arrival"}   in tickets.jsonl, line 17, becomes
+Record(id="9f2c...", fields={"text": "card not arrived yet"}, target="card_arrival", source="tickets.jsonl:17")
 """
 
 from collections.abc import Mapping

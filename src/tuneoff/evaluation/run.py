@@ -38,12 +38,21 @@ def answer_examples(
     cache: ContextCache | None = None,
     prior: Sequence[float] | None = None,
     scorer: Scorer | None = None,
+    known: bool = True,
 ) -> list[Answer]:
-    """One answer per example, in their order. prior: log-probabilities per label to take off the scores."""
+    """One answer per example, in their order. prior: log-probabilities per label to take off the scores.
+
+    known: whether the examples hold the right answers; else none has a loss.
+    """
     if task.kind == "choice":
         scores = label_scores(worn, task, examples, cache=cache, scorer=scorer)
-        return choice_answers(scores, task, [example.record for example in examples], prior)
-    return _written_answers(worn, task, examples, cache)
+        answers = choice_answers(scores, task, [example.record for example in examples], prior)
+    else:
+        answers = _written_answers(worn, task, examples, cache)
+        if known:
+            losses = right_answer_losses(worn, examples, cache)
+            answers = [replace(answer, nll=nll) for answer, nll in zip(answers, losses)]
+    return answers if known else [replace(answer, nll=None) for answer in answers]
 
 
 def label_scores(
@@ -93,14 +102,12 @@ def _written_answers(worn: Worn, task: Task, examples: Sequence[Example], cache:
     chat = worn.base.chat
     prompts = [example.ids.prompt for example in examples]
     texts = generate(worn, prompts, max_tokens=task.max_answer_tokens, stops=chat.stops, cache=cache, batch_size=BATCH)
-    losses = right_answer_losses(worn, examples, cache)
-    answers = []
-    for written, nll in zip(texts, losses):
-        text = chat.decode(written.ids)
-        # a model that does not end its answer goes on to a next question of its own making
-        answer = read_text(text if written.ended or chat.templated else text.split("\n\n")[0])
-        answers.append(replace(answer, nll=nll))
-    return answers
+    return [read_text(_first_answer(chat.decode(text.ids), text.ended or chat.templated)) for text in texts]
+
+
+def _first_answer(text: str, whole: bool) -> str:
+    """A base model that does not end its answer goes on to a next question of its own making."""
+    return text if whole else text.split("\n\n")[0]
 
 
 @torch.no_grad()

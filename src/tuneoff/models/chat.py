@@ -74,6 +74,11 @@ class Chat:
         """The text of generated ids, without special tokens."""
         return self.tokenizer.decode(list(ids), skip_special_tokens=True).strip()
 
+    @property
+    def template(self) -> str:
+        """`chat` or `plain`: how this one renders, whatever was asked for."""
+        return "chat" if self.templated else "plain"
+
     @cached_property
     def end_of_turn(self) -> int:
         """The token that ends an answer: what the template writes after it, or end-of-text."""

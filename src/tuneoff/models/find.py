@@ -45,6 +45,8 @@ def find_model(name: str, start: Path, trust_remote_code: bool = False) -> Found
     path = start / Path(name).expanduser()
     if name.endswith(".gguf"):
         return _from_gguf(path)
+    if (path / "origin.json").is_file():  # a conversion of ours, as bundles name it
+        return _converted(path)
     if path.is_dir():
         return _in_folder(path, saved_from=str(path))
     if path.is_file():
@@ -86,7 +88,7 @@ def _in_folder(folder: Path, *, saved_from: str, hub_id: str = "") -> Found:
         raise ModelError(
             "this folder holds an adapter, not a model",
             where=folder,
-            fix=f'name its base model under [model], and the adapter as an arm: {{ adapter = "{folder}" }}',
+            fix="name its base model under [model]",
         )
     if not (folder / "config.json").is_file():
         inside = sorted(path.name for path in folder.iterdir())[:8]

@@ -112,7 +112,7 @@ def _copy(parameters: dict[str, Tensor], values: dict[str, Tensor]) -> None:
             p.copy_(values[name])
 
 
-def save_tuned(tuned: Tuned, folder: Path, base: Base | None) -> int:
+def save_tuned(tuned: Tuned, folder: Path, base: Base) -> int:
     """Write the folder; bundle.json last, so that a folder with one is whole. Returns its bytes."""
     folder.mkdir(parents=True, exist_ok=True)
     parts = []
@@ -120,8 +120,9 @@ def save_tuned(tuned: Tuned, folder: Path, base: Base | None) -> int:
         file = f"part-{number}-{_file_word(part.name)}.safetensors"
         with written(folder / file) as temporary:
             save_file(_flat(part.tensors), temporary)
-        if base is not None:
-            _save_peft(part, folder / "peft" / _file_word(part.name), base, tuned.base)
+        again = [other.name for other in tuned.parts[:number]].count(part.name)
+        word = _file_word(part.name) + (f"-{again + 1}" if again else "")
+        _save_peft(part, folder / "peft" / word, base, tuned.base)
         parts.append({"method": part.name, "knobs": part.method.model_dump(mode="json"), "file": file})
     write_text(folder / "prompt.json", json.dumps(tuned.prompt.as_dict(), ensure_ascii=False, indent=1))
     facts = {

@@ -10,6 +10,7 @@ from tuneoff.core.errors import StudyError, nearest
 from tuneoff.data.read import read_records
 from tuneoff.data.record import Record
 from tuneoff.models.base import Base
+from tuneoff.models.embedded import embedded
 from tuneoff.study.bundle import load_tuned
 from tuneoff.study.conduct import open_base
 from tuneoff.study.plan import make_plan
@@ -93,7 +94,10 @@ def _by_baseline(spec: StudySpec, arm, records: Sequence[Record]) -> list[str]:
 
 
 def _spec_for(base: dict) -> StudySpec:
-    return StudySpec(model=ModelSpec(name=base.get("path") or base["name"], template=base.get("template", "auto")))
+    """The model a bundle was made for: by name where that is embedded, else where it lay, else by name (the hub)."""
+    name, path = base["name"], base["path"]
+    name = path if name not in embedded() and Path(path).is_dir() else name
+    return StudySpec(model=ModelSpec(name=name, template=base["template"]))
 
 
 def _same_base(base: Base, made_for: dict, bundle: Path) -> None:

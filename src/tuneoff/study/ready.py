@@ -1,6 +1,7 @@
 """A bundle with its base, ready to answer: what tuneoff.load and tuneoff.tune give back."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 from tuneoff.data.record import Record
@@ -24,13 +25,14 @@ class Ready:
         return [answer.text for answer in self.answers([self._record(record) for record in records])]
 
     def answers(self, records: Sequence[Record]) -> list[Answer]:
-        """Answers with what is known about them; targets are not looked at but for `nll`."""
+        """One answer per record; their targets are not looked at, and may be empty."""
         if not records:
             return []
+        records = [replace(record, target=self._any_target) for record in records]
         with self.tuned.worn(self.base) as worn:
             reserve = sum(adapter.method.virtual for adapter in worn.adapters)
             examples = encode(self.base, self.tuned.prompt, records, reserve=reserve, too_long="truncate_right")
-            return answer_examples(worn, self.tuned.task, examples, prior=self.tuned.prior)
+            return answer_examples(worn, self.tuned.task, examples, prior=self.tuned.prior, known=False)
 
     def _record(self, record: str | Mapping[str, str] | Record) -> Record:
         if isinstance(record, Record):

@@ -143,7 +143,7 @@ class Worker:
             arm=job.arm.name,
             task=self.task,
             prompt=self.prompt(job),
-            base={"fingerprint": self.base.fingerprint, **origin},
+            base={**origin, "fingerprint": self.base.fingerprint, "template": self.base.chat.template},
         )
         curves: list[Trained] = []
         for number, stage in enumerate(job.arm.stages):
@@ -281,7 +281,7 @@ class Worker:
                         seconds=point.seconds,
                     )
                 )
-            offset += self.plan.schedule.steps(point.records)
+            offset += curve.points[-1].step
         return points
 
     def _aside(self, job: Job, stage: int) -> Path:

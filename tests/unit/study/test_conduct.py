@@ -345,7 +345,7 @@ def test_what_the_watch_is_told(base, tmp_path):
 
 def test_over_long_records_are_found_before_anything_runs(base, tmp_path):
     study = Study(tmp_path, base)
-    long = {"text": "x" * 2000, "label": "good"}
+    long = {"text": "long " * 400, "label": "good"}
     put_rows(tmp_path / "data.jsonl", [*rows(), long])
     everything = {"train_records": 0, "validation_records": 0, "test_records": 0}
     with pytest.raises(Exception, match="a record is longer than the model can read") as caught:

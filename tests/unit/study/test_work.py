@@ -1,0 +1,233 @@
+"""One job at a time on tiny models: every kind of arm, text and choice, and what it leaves behind."""
+
+import json
+
+import pytest
+import torch
+
+from tiny_study import put_rows, rows, table
+from tuneoff.core.cost import Cost
+from tuneoff.core.errors import ConfigError
+from tuneoff.models.base import Base
+from tuneoff.models.tiny import tiny_model
+from tuneoff.study.bundle import load_tuned
+from tuneoff.study.plan import make_plan
+from tuneoff.study.ready import Ready
+from tuneoff.study.spec import StudySpec
+from tuneoff.study.work import Worker
+
+torch.set_num_threads(1)
+
+QUESTIONS = [{"question": f"What is {n} plus {n + 1}?", "answer": f"It is {2 * n + 1}."} for n in range(60)]
+MIXTURE = [
+    {"instruction": f"Write the {kind} of it.", "input": f"word{n}", "output": f"{kind} of word{n}"}
+    for n in range(12)
+    for kind in ("plural", "opposite")
+]
+SMALL = {"train_records": 16, "validation_records": 6, "test_records": 6}
+
+
+@pytest.fixture(scope="module")
+def base():
+    net, tokenizer = tiny_model("llama")
+    return Base(net, tokenizer, fingerprint="tiny")
+
+
+@pytest.fixture
+def worker(base, tmp_path):
+    def of(*arms, tables=None, **more):
+        put_rows(tmp_path / "data.jsonl", rows() if tables is None else tables)
+        put_rows(tmp_path / "mixture.jsonl", MIXTURE)
+        more["data"] = {**SMALL, **more.get("data", {})}
+        spec = StudySpec.build({**table(arms, **more), "folder": str(tmp_path)}, "study.toml")
+        return Worker(make_plan(spec), base, tmp_path / "run")
+
+    return of
+
+
+def job(worker, name, trial=0, seed=0):
+    return worker.plan.job(worker.plan.arm(name), trial, seed, worker.plan.ground("tiny"))
+
+
+def weights(base):
+    return {name: p.detach().clone() for name, p in base.net.named_parameters()}
+
+
+def same(before, base):
+    return all(torch.equal(before[name], p) for name, p in base.net.named_parameters())
+
+
+ENTRIES = (
+    "zero_shot",
+    "few_shot",
+    "lora",
+    "soft_prompt",
+    "soft_prompt_after",
+    "prefix",
+    "ia3",
+    "full",
+    "lora + soft_prompt_after",
+    "few_shot + lora",
+    "lora -> soft_prompt",
+    "soft_prompt_after -> lora",
+    "full -> lora",
+)
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_an_arm_is_fitted_saved_and_tested(worker, base, entry):
+    work = worker(entry)
+    before = weights(base)
+    fitted = work.fit(job(work, entry))
+    assert same(before, base), "the base comes back as it was"
+    assert not any(p.requires_grad for p in base.net.parameters())
+    assert len(fitted.outcomes) == 3 * 6
+    assert {o.metric for o in fitted.outcomes} == {"accuracy", "macro_f1", "nll"}
+    assert {o.answer for o in fitted.outcomes} <= {"good", "bad"}
+    assert fitted.cost.artifact_bytes > 0
+    assert fitted.cost.prompt_tokens > 0
+    trained = bool(work.plan.arm(entry).stages)
+    assert (fitted.cost.trainable > 0, fitted.cost.train_tokens > 0, bool(fitted.points)) == (trained,) * 3
+    outcomes, cost = work.test(job(work, entry), fitted.cost)
+    assert same(before, base)
+    assert {o.split for o in outcomes} == {"test"}
+    assert cost.trainable == fitted.cost.trainable
+    assert cost.score_s > 0
+    assert list((work.folder / "aside").glob("*")) == [] if (work.folder / "aside").exists() else True
+
+
+@pytest.mark.parametrize("entry", ["few_shot", "lora -> soft_prompt", "full"])
+def test_a_bundle_answers_as_the_job_did(worker, base, entry):
+    work = worker(entry)
+    fitted = work.fit(job(work, entry))
+    ready = Ready(load_tuned(work.place(job(work, entry))), base)
+    answers = ready.answers(work.plan.data.validation)
+    losses = {o.record: o.stats[0] for o in fitted.outcomes if o.metric == "nll"}
+    for record, answer in zip(work.plan.data.validation, answers):
+        assert answer.nll == pytest.approx(losses[record.id], abs=1e-5)
+
+
+def test_the_same_job_twice_is_the_same_to_the_bit(worker):
+    first, second = (worker("lora + soft_prompt") for _ in range(2))
+    a, b = (w.fit(job(w, "lora + soft_prompt")) for w in (first, second))
+    assert a.outcomes == b.outcomes
+    assert [p.train_loss for p in a.points] == [p.train_loss for p in b.points]
+
+
+def test_another_seed_is_another_result(worker):
+    work = worker("lora")
+    a, b = work.fit(job(work, "lora", seed=0)), work.fit(job(work, "lora", seed=1))
+    assert [o.stats for o in a.outcomes] != [o.stats for o in b.outcomes]
+
+
+def test_the_curve_of_two_stages_goes_on(worker):
+    work = worker("lora -> soft_prompt", train={"epochs": 2, "checks": 2})
+    points = work.fit(job(work, "lora -> soft_prompt")).points
+    assert [p.step for p in points] == [2, 4, 6, 8]
+    assert all(p.value is not None and p.train_loss is not None for p in points)
+
+
+def test_demonstrations_are_not_trained_on(worker):
+    work = worker("few_shot + lora")
+    one = job(work, "few_shot + lora")
+    prompt = work.prompt(one)
+    examples, _ = work._lesson(one, one.arm.stages[0], prompt, None)
+    shown = {record.id for record in prompt.demonstrations}
+    assert len(shown) == 8
+    assert {example.record.id for example in examples} == {r.id for r in work.plan.data.train} - shown
+
+
+def test_the_calibrated_twin_takes_the_prior_off(worker, base):
+    work = worker("zero_shot")
+    plain, twin = (work.fit(job(work, name)) for name in ("zero_shot", "zero_shot (calibrated)"))
+    tuned = work.tuned(job(work, "zero_shot (calibrated)"))
+    assert len(tuned.prior) == 2
+    assert sum(torch.tensor(tuned.prior).exp().tolist()) == pytest.approx(1, abs=1e-5)
+    assert [o.stats for o in plain.outcomes] != [o.stats for o in twin.outcomes]
+    assert work.tuned(job(work, "zero_shot")).prior is None
+
+
+def test_baselines(worker):
+    work = worker("zero_shot")
+    for name in ("majority", "tfidf"):
+        fitted = work.fit(job(work, name))
+        outcomes, cost = work.test(job(work, name), fitted.cost)
+        assert len(outcomes) == 3 * 6
+        assert cost.prompt_tokens == 0.0
+        assert not work.place(job(work, name)).exists()
+
+
+def test_free_text_is_generated_and_scored(worker):
+    work = worker("zero_shot", "lora", tables=QUESTIONS)
+    assert work.task.kind == "text"
+    longest = max(len(record.target) for record in work.plan.data.train) + 1  # a byte a token, and the end
+    assert work.task.max_answer_tokens == longest + longest // 4 + 1
+    fitted = work.fit(job(work, "lora"))
+    assert {o.metric for o in fitted.outcomes} == {"token_f1", "exact_match", "rouge_l", "chrf", "nll"}
+    assert all(o.stats is not None for o in fitted.outcomes)
+    outcomes, _ = work.test(job(work, "lora"), fitted.cost)
+    assert len({o.record for o in outcomes}) == 6
+
+
+def test_instruction_tuning_learns_from_the_mixture_alone(worker):
+    work = worker("instruction_tuning", methods={"instruction_tuning": {"mixture": "mixture.jsonl"}})
+    one = job(work, "instruction_tuning")
+    examples, _ = work._lesson(one, one.arm.stages[0], work.prompt(one), None)
+    assert len(examples) == 22, "a tenth is held out"
+    assert all(example.record.instruction for example in examples)
+    fitted = work.fit(one)
+    assert all(point.value is None for point in fitted.points), "no figure on the person's task"
+    assert all(point.train_loss > 0 for point in fitted.points)
+    tuned = work.tuned(one)
+    assert [part.name for part in tuned.parts] == ["lora"]
+
+
+@pytest.mark.parametrize("method", ["full", "soft_prompt"])
+def test_instruction_tuning_then_the_persons_own(worker, method):
+    entry = "instruction_tuning -> lora"
+    work = worker(entry, methods={"instruction_tuning": {"mixture": "mixture.jsonl", "method": method}})
+    fitted = work.fit(job(work, entry))
+    assert [part.name for part in work.tuned(job(work, entry)).parts] == [method, "lora"]
+    assert [p.value is None for p in fitted.points] == [True, True, False, False]
+
+
+def test_a_mixture_that_is_not_named(worker):
+    work = worker("instruction_tuning")
+    with pytest.raises(ConfigError) as caught:
+        work.fit(job(work, "instruction_tuning"))
+    assert "instruction tuning needs a mixture of tasks" in str(caught.value)
+
+
+def test_ticks_tell_how_far(worker):
+    work, ticks = worker("lora"), []
+    work.fit(job(work, "lora"), lambda *tick: ticks.append(tick))
+    assert [tick[:2] for tick in ticks if tick[2] is None] == [(1, 2), (2, 2)]
+    assert [tick[0] for tick in ticks if tick[2] is not None] == [1, 2]
+
+
+def test_a_study_wide_template_is_used(worker):
+    work = worker("zero_shot", prompt={"template": "Say it: {text}"})
+    record = work.plan.data.train[0]
+    (turn,) = work.prompt(job(work, "zero_shot")).render(record)
+    assert turn.content.endswith(f"Say it: {record.fields['text']}")
+
+
+def test_knobs_of_a_trial_reach_the_bundle(worker):
+    work = worker("lora", trials=2)
+    second = job(work, "lora", trial=1)
+    work.fit(second)
+    told = json.loads((work.place(second) / "bundle.json").read_text())
+    assert told["parts"][0]["knobs"]["lr"] == second.settings["lora"]["lr"] != 1e-3
+
+
+def test_prompt_tokens_count_the_soft_prompt(worker):
+    work = worker("zero_shot", "soft_prompt", methods={"soft_prompt": {"length": 7}})
+    plain, soft = (work.fit(job(work, name)).cost.prompt_tokens for name in ("zero_shot", "soft_prompt"))
+    assert soft == pytest.approx(plain + 7)
+
+
+def test_cost_of_fitting_is_kept_at_the_test(worker):
+    work = worker("zero_shot")
+    work.fit(job(work, "zero_shot"))
+    _, cost = work.test(job(work, "zero_shot"), Cost(train_s=5.0, artifact_bytes=9))
+    assert (cost.train_s, cost.artifact_bytes) == (5.0, 9)
