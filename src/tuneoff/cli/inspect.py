@@ -49,4 +49,4 @@ def _print(console, base, example) -> None:
     text.append("⟧", style="bold")
     console.print(text, soft_wrap=True)
     if example.dropped_demonstrations or example.cut:
-        console.print(f"({example.dropped_demonstrations} demonstrations dropped, {example.cut} words cut to fit)")
+        console.print(f"({example.dropped_demonstrations} demonstrations dropped, {example.cut} characters cut to fit)")

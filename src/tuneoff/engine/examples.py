@@ -17,7 +17,7 @@ TooLong = Literal["error", "truncate_left", "truncate_right"]
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A record with its ids. cut: how many words of its input were cut away to fit."""
+    """A record with its ids. cut: how many characters of its input were cut away to fit."""
 
     record: Record
     ids: Encoded
@@ -63,7 +63,7 @@ def _encode_one(base: Base, prompt: Prompt, record: Record, limit: int, too_long
 
 
 def _fit(base: Base, prompt: Prompt, record: Record, limit: int, too_long: TooLong) -> Example:
-    """Drop demonstrations first, then words of the longest field."""
+    """Drop demonstrations first, then the end (or the start) of the longest field."""
     dropped = 0
     while prompt.demonstrations and not prompt.nearest:
         prompt = replace(prompt, demonstrations=prompt.demonstrations[1:])
@@ -73,11 +73,11 @@ def _fit(base: Base, prompt: Prompt, record: Record, limit: int, too_long: TooLo
             return Example(record, ids, dropped)
     prompt = replace(prompt, nearest=0, demonstrations=())
     field = max(record.fields, key=lambda name: len(record.fields[name]), default="")
-    words = record.fields.get(field, "").split()
-    low, high = 0, len(words)  # the most words that fit, by bisection
+    text = record.fields.get(field, "")
+    low, high = 0, len(text)  # the most characters that fit, by bisection
     while low < high:
         middle = (low + high + 1) // 2
-        if len(_with_words(base, prompt, record, field, words, middle, too_long).ids) <= limit:
+        if len(_cut_to(base, prompt, record, field, middle, too_long).ids) <= limit:
             low = middle
         else:
             high = middle - 1
@@ -88,14 +88,14 @@ def _fit(base: Base, prompt: Prompt, record: Record, limit: int, too_long: TooLo
             allowed=f"{limit} tokens",
             fix="shorten the instruction, or use a model with a longer context",
         )
-    ids = _with_words(base, prompt, record, field, words, low, too_long)
-    return Example(record, ids, dropped, cut=len(words) - low)
+    ids = _cut_to(base, prompt, record, field, low, too_long)
+    return Example(record, ids, dropped, cut=len(text) - low)
 
 
-def _with_words(base, prompt, record, field, words, count, too_long) -> Encoded:
-    kept = words[:count] if too_long == "truncate_right" else words[len(words) - count :]
-    shortened = replace(record, fields={**record.fields, field: " ".join(kept)})
-    return base.chat.encode(prompt.render(shortened), record.target)
+def _cut_to(base: Base, prompt: Prompt, record: Record, field: str, length: int, too_long: TooLong) -> Encoded:
+    text = record.fields[field]
+    kept = text[:length] if too_long == "truncate_right" else text[len(text) - length :]
+    return base.chat.encode(prompt.render(replace(record, fields={**record.fields, field: kept})), record.target)
 
 
 def shared_start(prompts: Sequence[Sequence[int]]) -> int:

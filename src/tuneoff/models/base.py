@@ -5,6 +5,7 @@ from functools import cached_property, lru_cache
 
 import torch
 from torch import Tensor, nn
+from transformers import DynamicCache
 
 from tuneoff.models.adapt import KeyValues, Site
 from tuneoff.models.chat import Chat
@@ -97,7 +98,9 @@ class Base:
         ids = self.tokenizer(text).input_ids
         ids = (ids * (length // len(ids) + 1))[:length]
         with torch.no_grad():
-            output = self.trunk(input_ids=torch.tensor([ids], device=self.device), use_cache=True)
+            # a cache without the model's configuration is not cropped to its windows
+            ids_1T = torch.tensor([ids], device=self.device)
+            output = self.trunk(input_ids=ids_1T, past_key_values=DynamicCache(), use_cache=True)
         return [(at.keys[0].transpose(0, 1), at.values[0].transpose(0, 1)) for at in output.past_key_values.layers]
 
     @cached_property

@@ -193,6 +193,7 @@ def _open_test(keys: tuple[str, ...], plan: Plan, worker: Worker, ledger: Ledger
         with _failing(job, worker, ledger, watch):
             outcomes, cost = worker.test(job, row.cost)
             ledger.finish_test(key, cost, outcomes)
+            watch.done(f"test: {job.label}", None)
 
 
 def _work(plan: Plan, ledger: Ledger, jobs: list[Job]) -> tuple[float, float]:

@@ -62,6 +62,12 @@ def open_ready(folder: Path, arm: str = "") -> Ready:
     if spec_of(folder) is not None:
         arm, artifact = _artifact(folder, arm)
         bundle = folder / artifact
+        if not (bundle / "bundle.json").is_file():
+            raise StudyError(
+                f"{arm} needs no model, so that there is none to load",
+                where=folder,
+                fix=f"name another arm, or let it answer: tuneoff predict {folder} YOUR_RECORDS.jsonl --arm {arm}",
+            )
     tuned = load_tuned(bundle)
     base = open_base(_spec_for(tuned.base))
     _same_base(base, tuned.base, bundle)

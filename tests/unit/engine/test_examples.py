@@ -40,16 +40,24 @@ def test_a_record_too_long_is_refused_unless_it_may_be_cut():
 
 
 @pytest.mark.parametrize(("too_long", "kept", "lost"), [("truncate_right", "w0 ", "w59"), ("truncate_left", "w59", "w0 ")])
-def test_as_many_words_are_kept_as_fit(too_long, kept, lost):
+def test_as_many_characters_are_kept_as_fit(too_long, kept, lost):
     base = tiny_base()
     (example,) = encode(base, Prompt(instruction="Feel?"), [LONG], limit=120, too_long=too_long)
     text = words_of(base, example)
-    assert len(example.ids.ids) <= 120 < len(example.ids.ids) + 4  # one word more would not fit
+    assert len(example.ids.ids) == 120  # a character is a token here: not one more would fit
     assert kept in text
     assert lost not in text
     assert "title: short" in text
     assert "Feel?" in text
-    assert example.cut == 60 - text.count("w")
+    whole = LONG.fields["text"]
+    kept_text = whole[: len(whole) - example.cut] if too_long == "truncate_right" else whole[example.cut :]
+    assert kept_text in text
+
+
+def test_a_text_without_spaces_is_cut_too():
+    record = Record(fields={"text": "界" * 200}, target="joy")
+    (example,) = encode(tiny_base(), Prompt(), [record], limit=90, too_long="truncate_right")
+    assert 0 < example.cut < 200
 
 
 def test_demonstrations_go_before_any_text():

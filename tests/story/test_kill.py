@@ -1,0 +1,111 @@
+"""A run that is killed, again and again, ends where an undisturbed one does, and pays for nothing twice."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from tiny_study import job_rows, put_model, put_rows, put_study, rows, standings, started, tuneoff
+
+ARMS = ["zero_shot", "few_shot", "lora", "soft_prompt -> lora"]
+STUDY = {"train": {"epochs": 6.0, "checks": 4}, "data": {"train_records": 40}}
+PATIENCE_S = 240
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    made = tmp_path_factory.mktemp("kill")
+    put_model(made)
+    put_rows(made / "data.jsonl", rows())
+    put_study(made, ARMS, **STUDY)
+    return made
+
+
+@pytest.fixture(scope="module")
+def whole(folder):
+    """The undisturbed run."""
+    done = tuneoff(folder, "run", "study.toml", "--out", "whole")
+    assert done.returncode == 0, done.stderr
+    return folder / "whole"
+
+
+def counted(run):
+    """How far the ledger is: jobs settled or tested."""
+    return sum(row["status"] in ("done", "failed") for row in job_rows(run)) + sum(
+        row["tested"] for row in job_rows(run)
+    )
+
+
+def wait_for(process, ready):
+    """Until the ledger says so, or the process is over."""
+    until = time.monotonic() + PATIENCE_S
+    while process.poll() is None and not ready():
+        assert time.monotonic() < until, "no progress"
+        time.sleep(0.02)
+
+
+def running(run):
+    return any(row["status"] == "running" for row in job_rows(run))
+
+
+def kill(process, how=signal.SIGKILL):
+    os.killpg(process.pid, how)
+    return process.communicate(timeout=60)
+
+
+def test_killed_three_times(folder, whole):
+    run, total = folder / "killed", counted(whole)
+    was_done, broken = set(), []
+    for share in (0.15, 0.4, 0.65):
+        process = started(folder, "run", "study.toml", "--out", "killed")
+        wait_for(process, lambda share=share: counted(run) >= share * total and (share > 0.5 or running(run)))
+        assert process.poll() is None, "it was to be killed in its middle"
+        kill(process)
+        before = {row["key"]: row["attempts"] for row in job_rows(run) if row["key"] in was_done}
+        assert set(before.values()) <= {1, 2, 3}
+        was_done |= {row["key"] for row in job_rows(run) if row["status"] == "done"}
+        broken.append({row["key"]: row["attempts"] for row in job_rows(run) if row["status"] == "running"})
+    assert not (run / "verdict.json").exists()
+    attempts_then = {row["key"]: row["attempts"] for row in job_rows(run)}
+    last = tuneoff(folder, "run", "study.toml", "--out", "killed")
+    assert last.returncode == 0, last.stderr
+    assert standings(run) == standings(whole)
+    rows_now = {row["key"]: row for row in job_rows(run)}
+    for key in was_done:
+        assert rows_now[key]["attempts"] == attempts_then[key], "a finished job is never started again"
+    interrupted = {key for each in broken for key in each}
+    again = {key for key, row in rows_now.items() if row["attempts"] > 1}
+    assert again <= interrupted, "only what was broken off is started again"
+    assert len(again) >= 1
+    assert {row["key"]: row["status"] for row in job_rows(run)} == {
+        row["key"]: row["status"] for row in job_rows(whole)
+    }
+    assert not list(run.glob(".best*"))
+    assert not list(run.rglob(".*.safetensors*")), "no half files are left in what counts"
+
+
+def test_ctrl_c_says_that_nothing_is_lost(folder, whole):
+    run = folder / "stopped"
+    process = started(folder, "run", "study.toml", "--out", "stopped")
+    wait_for(process, lambda: counted(run) >= 3 and running(run))
+    _, error = kill(process, signal.SIGINT)
+    assert process.returncode == 130
+    assert "stopped: interrupted; nothing finished is lost; type the same command to go on" in error
+    assert "Traceback" not in error
+    done = {row["key"] for row in job_rows(run) if row["status"] == "done"}
+    assert tuneoff(folder, "run", "study.toml", "--out", "stopped").returncode == 0
+    assert {row["attempts"] for row in job_rows(run) if row["key"] in done} == {1}
+    assert standings(run) == standings(whole)
+
+
+def test_another_process_in_the_same_folder(folder, whole):
+    process = started(folder, "run", "study.toml", "--out", "shared")
+    try:
+        wait_for(process, lambda: running(folder / "shared"))
+        second = tuneoff(folder, "run", "study.toml", "--out", "shared")
+    finally:
+        kill(process)
+    assert second.returncode == 2
+    assert "error: another process is running this study" in second.stderr
+    assert "wait for it, or give --out another folder" in second.stderr

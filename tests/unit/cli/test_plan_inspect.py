@@ -1,0 +1,67 @@
+"""tuneoff plan and tuneoff inspect: what would run, and what the model would see."""
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from tiny_study import put_model, put_study
+from tuneoff.cli.main import app
+
+torch.set_num_threads(1)
+RUN = CliRunner()
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    put_model(tmp_path)
+    return put_study(tmp_path, ["zero_shot", "few_shot", "lora"], trials=2, prompt={"instruction": "Good [or] bad?"})
+
+
+def said(*words):
+    result = RUN.invoke(app, [str(word) for word in words])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_the_plan(study):
+    text = said("plan", study)
+    assert "24 records to train on, 12 to choose on, 20 to judge on" in text
+    assert "task: choice, judged by accuracy (also macro_f1, nll)" in text
+    assert "labels: bad, good" in text
+    assert "instruction: Good [or] bad? Answer with one of: bad, good." in text
+    rows = [" ".join(line.split()) for line in text.splitlines()]
+    assert "lora parameter-efficient fine-tuning 2 2 3 3" in rows
+    assert "few_shot prompting 2 2 3 -" in rows
+    assert "majority baseline 1 1 1 -" in rows
+    assert "13 jobs: every trial with one seed" in text
+    assert f"next: tuneoff inspect {study} (see what is trained), tuneoff run {study}" in text
+
+
+def test_the_plan_does_not_need_the_model(tmp_path, monkeypatch):
+    assert "task: choice" in said("plan", put_study(tmp_path, ["lora"], model={"name": "nowhere"}))
+
+
+def test_inspect_shows_prompt_and_trained_tokens(study):
+    text = said("inspect", study, "--arm", "lora", "--records", 2)
+    assert text.count("data.jsonl:") == 2
+    assert text.count("⟦") == text.count("⟧") == 2
+    assert "Good [or] bad? Answer with one of: bad, good." in text
+    assert "<bos><|im_start|>user" in text
+    assert "⟦good<|im_end|>⟧" in text or "⟦bad<|im_end|>⟧" in text
+
+
+def test_inspect_shows_demonstrations(study):
+    assert said("inspect", study, "--arm", "few_shot", "-n", 1).count("<|im_start|>assistant") == 9
+
+
+def test_inspect_takes_the_first_arm_with_a_model(study):
+    assert said("inspect", study, "-n", 1) == said("inspect", study, "-n", 1, "--arm", "zero_shot")
+
+
+@pytest.mark.parametrize(("arm", "hint"), [("lroa", "did you mean 'lora'?"), ("majority", "allowed: zero_shot")])
+def test_inspect_of_an_arm_without_a_model(study, arm, hint):
+    result = RUN.invoke(app, ["inspect", str(study), "--arm", arm])
+    assert result.exit_code == 2
+    assert f"no arm {arm!r} with a model" in result.output
+    assert hint in result.output

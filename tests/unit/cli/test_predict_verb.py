@@ -1,0 +1,64 @@
+"""tuneoff predict: records in, JSON lines out."""
+
+import json
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from tiny_study import put_model, put_rows, put_study, rows
+from tuneoff.cli.main import app
+from tuneoff.study.conduct import conduct, open_base
+from tuneoff.study.plan import make_plan
+from tuneoff.study.spec import read_spec
+
+torch.set_num_threads(1)
+RUN = CliRunner()
+QUESTIONS = [{"text": row["text"], "id": f"é{at}"} for at, row in enumerate(rows(4, seed=9))]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("predict_verb")
+    put_model(folder)
+    spec = read_spec(put_study(folder, ["zero_shot"], seeds=1))
+    conduct(make_plan(spec), folder / "run", lambda: open_base(spec))
+    return folder / "run"
+
+
+@pytest.fixture
+def questions(tmp_path):
+    return put_rows(tmp_path / "new.jsonl", QUESTIONS)
+
+
+def test_one_json_line_per_record(run, questions):
+    result = RUN.invoke(app, ["predict", str(run), str(questions), "--arm", "zero_shot"])
+    assert result.exit_code == 0, result.output
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [line["text"] for line in lines] == [row["text"] for row in QUESTIONS]
+    assert all(line["answer"] in ("good", "bad") for line in lines)
+
+
+def test_into_a_file(run, questions, tmp_path):
+    out = tmp_path / "out.jsonl"
+    result = RUN.invoke(app, ["predict", str(run), str(questions), "-a", "tfidf", "-o", str(out)])
+    assert result.exit_code == 0, result.output
+    assert f"wrote 4 answers to {out}" in result.stderr
+    assert len(out.read_text(encoding="utf-8").splitlines()) == 4
+    again = RUN.invoke(app, ["predict", str(run), str(questions), "-o", str(out)])
+    assert again.exit_code == 2
+    assert "the output file exists" in again.stderr
+    assert "remove it, or give --out another name" in again.stderr
+
+
+def test_standard_input(run):
+    text = "".join(json.dumps(row) + "\n" for row in QUESTIONS)
+    result = RUN.invoke(app, ["predict", str(run), "--arm", "majority"], input=text)
+    assert result.exit_code == 0, result.output
+    assert len(result.stdout.splitlines()) == 4
+
+
+def test_empty_standard_input(run):
+    result = RUN.invoke(app, ["predict", str(run)], input="")
+    assert result.exit_code == 2
+    assert "no records in it" in result.stderr

@@ -1,0 +1,86 @@
+"""tuneoff run: progress, the verdict, what to type next. (The whole story is in tests/story.)"""
+
+import json
+
+import pytest
+import torch
+from rich.console import Console
+from typer.testing import CliRunner
+
+from tiny_study import put_model, put_study
+from tuneoff.cli.main import app
+from tuneoff.cli.progress import Shown
+
+torch.set_num_threads(1)
+RUN = CliRunner()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    made = tmp_path_factory.mktemp("run")
+    put_model(made)
+    put_study(made, ["zero_shot", "lora"], seeds=1)
+    return made
+
+
+@pytest.fixture(scope="module")
+def result(folder):
+    return RUN.invoke(app, ["run", str(folder / "study.toml"), "--out", str(folder / "out")])
+
+
+def test_it_ends_with_a_verdict_and_the_next_words(folder, result):
+    assert result.exit_code == 0, result.output
+    said = result.output
+    assert "24 records to train on, 12 to choose on, 20 to judge on" in said
+    assert "loading model" in said
+    for arm in ("majority", "tfidf", "zero_shot", "zero_shot (calibrated)", "lora, seed 1", "test: lora, seed 1"):
+        assert arm in said
+    assert f"verdict   {folder / 'out' / 'verdict.json'}" in said
+    assert f"next      tuneoff predict {folder / 'out'} YOUR_RECORDS.jsonl" in said
+    assert "Traceback" not in said
+
+
+def test_what_lies_in_the_folder(folder, result):
+    names = {path.name for path in (folder / "out").iterdir()}
+    assert {"verdict.json", "report.html", "ledger.sqlite", "study.toml", "jobs"} <= names
+    assert (folder / "out/study.toml").read_text() == (folder / "study.toml").read_text()
+    assert json.loads((folder / "out/verdict.json").read_text())["study"] == "tiny"
+
+
+def test_again_it_says_that_all_is_done(folder, result):
+    again = RUN.invoke(app, ["run", str(folder / "study.toml"), "--out", str(folder / "out")])
+    assert again.exit_code == 0
+    assert "all jobs of this study were done already" in again.output
+    assert "loading model" not in again.output
+
+
+def test_a_changed_study_leaves_the_runs_copy_alone(folder, result, tmp_path):
+    before = (folder / "out/study.toml").read_text()
+    (folder / "changed.toml").write_text(before + "\n[prompt]\ninstruction = 'Well?'\n")
+    again = RUN.invoke(app, ["run", str(folder / "changed.toml"), "--out", str(folder / "out")])
+    assert again.exit_code == 2
+    assert "the study file changed since this run began" in again.output
+    assert (folder / "out/study.toml").read_text() == before
+
+
+def test_without_out_the_folder_is_runs_name(folder, result, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    put_study(folder / "small", ["zero_shot"], model={"name": str(folder / "model")}, name="mine")
+    done = RUN.invoke(app, ["run", str(folder / "small")])
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "runs/mine/verdict.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("figure", "why", "said"), [(0.5, "", "validation 0.500"), (None, "", "done"), (None, "no room", "failed: no room")]
+)
+def test_a_line_per_job_where_there_is_no_terminal(figure, why, said):
+    console = Console(file=None, force_terminal=False, width=200)
+    shown = Shown(console)
+    with console.capture() as captured:
+        shown.job("lora, seed 1", 0.0, 10.0)
+        shown.step(1, 4, None)
+        shown.done("lora, seed 1", figure, why)
+    (line,) = captured.get().splitlines()
+    assert line.startswith("lora, seed 1 ")
+    assert said in line

@@ -1,0 +1,78 @@
+"""compare, tune and load on a tiny model."""
+
+import pytest
+import torch
+
+import tuneoff
+from tiny_study import QUICK, SMALL, put_model, put_rows, put_study, rows
+from tuneoff.core.errors import ConfigError, StudyError
+from tuneoff.study.conduct import Watch
+
+torch.set_num_threads(1)
+TABLES = {"data": dict(SMALL), "train": dict(QUICK)}
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    put_model(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+class Counting(Watch):
+    def __init__(self):
+        self.jobs = []
+
+    def job(self, label, work_done, work_left):
+        self.jobs.append(label)
+
+
+def test_compare_rows_then_go_on_and_load(place):
+    words = {"arms": ["zero_shot", "lora"], "model": "model", "seeds": 1, "out": "runs/one", "tables": TABLES}
+    verdict = tuneoff.compare(rows(), instruction="Good or bad?", **words)
+    assert {s.arm for s in verdict.standings} >= {"majority", "zero_shot", "lora"}
+    assert verdict.study == "one"
+    assert (place / "runs/one/data.jsonl").is_file()
+    watch = Counting()
+    assert tuneoff.compare(rows(), instruction="Good or bad?", watch=watch, **words) == verdict
+    assert watch.jobs == []
+    ready = tuneoff.load("runs/one", "lora")
+    assert ready.answer(["x y !! 1"])[0] in ("good", "bad")
+    assert ready.tuned.task.instruction.startswith("Good or bad?")
+    with pytest.raises(StudyError, match="this folder holds a run on other rows"):
+        tuneoff.compare(rows(130), **words)
+
+
+def test_compare_reads_a_study_file(place):
+    study = put_study(place, ["zero_shot"], seeds=1)
+    verdict = tuneoff.compare(study, out="runs/two")
+    assert [s.arm for s in verdict.standings if s.family == "prompting"]
+    assert (place / "runs/two/verdict.json").is_file()
+
+
+def test_tune_one_arm(place):
+    put_rows(place / "data.jsonl", rows())
+    ready = tuneoff.tune("data.jsonl", "soft_prompt_after", model="model", out="runs/three", tables=TABLES)
+    assert ready.tuned.arm == "soft_prompt_after"
+    answers = ready.answer(["x y !! 1", {"text": "z ?? 2"}])
+    assert set(answers) <= {"good", "bad"}
+    (bundle,) = (place / "runs/three/jobs").iterdir()
+    assert tuneoff.load(bundle).answer(["x y !! 1", {"text": "z ?? 2"}]) == answers
+
+
+def test_tune_without_a_knob_that_is_known(place):
+    put_rows(place / "data.jsonl", rows())
+    with pytest.raises(ConfigError, match="unknown key 'rnak'"):
+        tuneoff.tune("data.jsonl", "lora", model="model", tables={**TABLES, "methods": {"lora": {"rnak": 3}}})
+
+
+def test_a_table_for_the_prompt_and_an_instruction_go_together(place):
+    put_rows(place / "data.jsonl", rows())
+    tables = {**TABLES, "prompt": {"list_labels": False}}
+    ready = tuneoff.tune("data.jsonl", "zero_shot", model="model", instruction="Well?", out="r", tables=tables)
+    assert ready.tuned.task.instruction == "Well?"
+
+
+def test_the_package_names_three_calls():
+    assert set(tuneoff.__all__) == {"__version__", "compare", "load", "tune"}
+    assert not hasattr(tuneoff, "nothing")
