@@ -1,6 +1,6 @@
 """A verdict as a Markdown table on standard output, and as a picture where a file is named.
 
-    python scripts/standings.py runs/demo docs/demo.svg
+python scripts/standings.py runs/demo docs/demo.svg
 """
 
 import sys

@@ -85,7 +85,7 @@ def tuneoff(folder: Path, *words: object, **more: Any) -> subprocess.CompletedPr
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,
-        timeout=300,
+        timeout=900,
         env=environment(**more),
     )
 

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tuneoff.core.errors import StudyError
+from tuneoff.core.errors import ConfigError, StudyError
 from tuneoff.core.files import write_text
+from tuneoff.study.bundle import save_tuned
 from tuneoff.study.conduct import Watch, conduct, open_base
 from tuneoff.study.judgement import Verdict
 from tuneoff.study.plan import make_plan
@@ -53,15 +54,21 @@ def tune(
     out: str | Path = "runs/tune",
     tables: Mapping[str, Any] | None = None,
 ) -> Ready:
-    """Train one arm with one seed, keep its bundle under `out`, and return it ready to answer."""
+    """Train one arm with one seed, keep its bundle in `out` (tuneoff.load opens it), and return it ready to answer."""
     spec = _spec(data, arms=[arm], model=model, instruction=instruction, seeds=1, trials=1, out=out, tables=tables)
     plan = make_plan(spec)
+    named = plan.arm(arm)
+    if named.baseline:
+        raise ConfigError(f"{arm} needs no tuning", fix='name an arm with a model, such as "lora"')
     base = open_base(spec)
     worker = Worker(plan, base, Path(out))
-    named = next(a for a in plan.arms if not a.baseline)
+    worker.check_lengths()
     job = plan.job(named, 0, 0, plan.ground(base.fingerprint))
     worker.fit(job)
-    return Ready(worker.tuned(job), base)
+    worker.forget_aside(job)
+    tuned = worker.tuned(job)
+    save_tuned(tuned, Path(out), base)
+    return Ready(tuned, base)
 
 
 def load(folder: str | Path, arm: str = "") -> Ready:

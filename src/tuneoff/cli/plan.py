@@ -25,8 +25,6 @@ def plan(study: Annotated[Path, typer.Argument(help="the study file")]) -> None:
 def _print_data(console, made) -> None:
     from rich.markup import escape
 
-    from tuneoff.stats.power import smallest_difference
-
     for line in made.data.report.summary():
         console.print(escape(line))
     task = made.task
@@ -34,15 +32,21 @@ def _print_data(console, made) -> None:
     if task.labels:
         console.print(f"labels: {escape(', '.join(task.labels))}")
     console.print(f"instruction: {escape(task.instruction) or '(none)'}")
-    n = len(made.data.test)
-    visible = smallest_difference(n)
-    if task.kind == "choice" and visible is None:
-        console.print(f"{n} test records are too few to show any difference between two arms that disagree on a fifth")
-    elif task.kind == "choice":
-        console.print(
-            f"{n} test records show a difference of about {100 * visible:.0f} points or more "
-            "(two arms that disagree on a fifth of the records, one contrast, 80 % power)"
-        )
+    if task.kind == "choice":
+        console.print(visible(len(made.data.test)))
+
+
+def visible(n: int) -> str:
+    """What a test set of n records can show."""
+    from tuneoff.stats.power import smallest_difference
+
+    points = smallest_difference(n)
+    if points is None:
+        return f"{n} test records are too few to show any difference between two arms that disagree on a fifth"
+    return (
+        f"{n} test records show a difference of about {100 * points:.0f} points or more "
+        "(two arms that disagree on a fifth of the records, one contrast, 80 % power)"
+    )
 
 
 def _print_arms(console, made) -> None:

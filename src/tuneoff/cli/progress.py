@@ -10,10 +10,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tuneoff.report.folder import STUDY
+from tuneoff.cli.plan import visible
 from tuneoff.study.conduct import Watch
 
 __all__ = ["Shown", "race"]
 
+FEW_TEST_RECORDS = 150
 ENOUGH_TO_TELL = 0.05  # of the work must be done before what is left can be told from it
 
 
@@ -34,6 +36,8 @@ def race(study: Path, out: Path | None = None) -> Path:
     plan = make_plan(spec)
     for line in plan.data.report.summary():
         console.print(line, markup=False)
+    if plan.task.kind == "choice" and len(plan.data.test) < FEW_TEST_RECORDS:
+        console.print(visible(len(plan.data.test)), markup=False)
     with Shown(console) as shown:
         verdict = conduct(plan, folder, lambda: open_base(spec), shown, study_file=study)
     ledger = open_ledger(folder)

@@ -43,6 +43,11 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def free_memory() -> int:
+    """Bytes that may still be used, a container's limit respected."""
+    return _memory()[1]
+
+
 def _memory() -> tuple[int, int]:
     """Total and free bytes; inside a container its limit counts, not the host's memory."""
     import psutil

@@ -39,14 +39,17 @@ class Prompt:
 
     def render(self, record: Record) -> Conversation:
         """The conversation that asks for this record's answer; the answer itself is not in it."""
-        opening = "\n\n".join(part for part in (self.instruction, record.instruction) if part)
         turns: list[Message] = []
         for shown in self._shown(record):
             turns += [*self._ask(shown), Message("assistant", shown.target)]
         turns += self._ask(record)
-        return tuple(_open_with(opening, turns))
+        return tuple(_open_with(self.instruction, turns))
 
     def _ask(self, record: Record) -> list[Message]:
+        """The turns that ask for one record, its own instruction in front."""
+        return _open_with(record.instruction, self._body(record))
+
+    def _body(self, record: Record) -> list[Message]:
         if self.template:
             return [*record.turns, Message("user", fill(self.template, record.fields, record.source))]
         if not record.fields:

@@ -53,6 +53,6 @@ class Record:
 
     @property
     def text(self) -> str:
-        """The input as one plain text: field values, or the turns, line by line."""
-        parts = [turn.content for turn in self.turns] + [value for value in self.fields.values() if value]
-        return "\n".join(parts)
+        """The input as one plain text: own instruction, turns, field values, line by line."""
+        parts = [self.instruction, *(turn.content for turn in self.turns), *self.fields.values()]
+        return "\n".join(part for part in parts if part)

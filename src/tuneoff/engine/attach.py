@@ -12,7 +12,7 @@ from torch import Tensor
 from transformers import DynamicCache
 
 from tuneoff.engine.past import Past, attention_masks
-from tuneoff.models.adapt import AdapterMethod, KeyValues, Rows, Site
+from tuneoff.models.adapt import AdapterMethod, KeyValues, Site
 from tuneoff.models.base import Base
 
 __all__ = ["Adapter", "Worn", "new_adapter"]
@@ -96,6 +96,11 @@ class Worn:
             if adapter.method.where == where
             for _ in range(adapter.method.virtual)
         ]
+
+    @property
+    def taken(self) -> int:
+        """How many positions of the context the adapters take."""
+        return sum(adapter.method.taken for adapter in self.adapters)
 
     @property
     def text_is_frozen(self) -> bool:
@@ -183,7 +188,7 @@ def _with_columns(y: Tensor, site: Site, part: Tensor) -> Tensor:
     return y
 
 
-def _learned_past(forms: Sequence[KeyValues | Rows], start: int, base: Base) -> Past:
+def _learned_past(forms: Sequence[KeyValues], start: int, base: Base) -> Past:
     dtype = base.net.dtype
     keys = tuple(form.keys.to(dtype).transpose(0, 1)[None] for form in forms)
     values = tuple(form.values.to(dtype).transpose(0, 1)[None] for form in forms)

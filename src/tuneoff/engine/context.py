@@ -8,14 +8,13 @@ the keys and values of a prompt never change. They are computed once per record 
 and seeds that ask with the same ids.
 """
 
-from collections import OrderedDict
 from collections.abc import Sequence
 
-import psutil
 import torch
 from torch import Tensor
 
 from tuneoff.core.identity import content_hash
+from tuneoff.core.machine import free_memory
 from tuneoff.engine.attach import Worn
 from tuneoff.engine.past import Past, stacked
 
@@ -25,23 +24,24 @@ SHARE_OF_FREE_MEMORY = 0.25
 
 
 class ContextCache:
-    """Pasts of frozen prompts, by content, within a byte budget (a quarter of the free memory unless told).
+    """Pasts of frozen prompts, by content, within a byte budget.
+
+    The budget is a quarter of the free memory of where the model is, unless told.
 
     What does not fit is computed again: keeping the oldest is right here, because epochs visit records in turn.
     """
 
-    def __init__(self, budget_bytes: int | None = None):
-        free = psutil.virtual_memory().available
-        self.budget_bytes = int(free * SHARE_OF_FREE_MEMORY) if budget_bytes is None else budget_bytes
+    def __init__(self, budget_bytes: int | None = None, device: torch.device | None = None):
+        if budget_bytes is None:
+            on_gpu = device is not None and device.type == "cuda"
+            free = torch.cuda.mem_get_info(device)[0] if on_gpu else free_memory()
+            budget_bytes = int(free * SHARE_OF_FREE_MEMORY)
+        self.budget_bytes = budget_bytes
         self.bytes = 0
-        self.hits = self.misses = 0
-        self._kept: OrderedDict[str, tuple[Past, Tensor]] = OrderedDict()
+        self._kept: dict[str, tuple[Past, Tensor]] = {}
 
     def get(self, key: str) -> tuple[Past, Tensor] | None:
-        found = self._kept.get(key)
-        self.hits += found is not None
-        self.misses += found is None
-        return found
+        return self._kept.get(key)
 
     def put(self, key: str, past: Past, last_hidden: Tensor) -> None:
         size = sum(tensor.nbytes for tensor in (*past.keys, *past.values, last_hidden))

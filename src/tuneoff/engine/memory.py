@@ -17,12 +17,13 @@ INTERVAL_S = 0.005
 class PeakMemory:
     """bytes: the peak inside the block, less what was held at its start.
 
-    On a GPU the allocator's own peak; elsewhere the process's resident memory, looked at every 5 ms (memory that
-    an earlier job freed is given back to the system first, so that it does not hide this one's).
+    On an NVIDIA GPU the allocator's own peak; on a processor the process's resident memory, looked at every 5 ms
+    (memory that an earlier job freed is given back to the system first, so that it does not hide this one's).
     """
 
-    def __init__(self):
-        self.bytes = 0
+    def __init__(self, device: torch.device):
+        self.bytes: int | None = None if device.type == "mps" else 0
+        self.device = device
         self._over = threading.Event()
 
     @staticmethod
@@ -32,9 +33,10 @@ class PeakMemory:
 
     def __enter__(self) -> "PeakMemory":
         gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.reset_peak_memory_stats()
-            self._before = torch.cuda.memory_allocated()
+        if self.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self.device)
+            self._before = torch.cuda.memory_allocated(self.device)
+        if self.device.type != "cpu":
             return self
         _give_back()
         self._process = psutil.Process()
@@ -44,11 +46,11 @@ class PeakMemory:
         return self
 
     def __exit__(self, *_) -> None:
-        if torch.cuda.is_available():
-            self.bytes = torch.cuda.max_memory_allocated() - self._before
-            return
-        self._over.set()
-        self._watcher.join()
+        if self.device.type == "cuda":
+            self.bytes = torch.cuda.max_memory_allocated(self.device) - self._before
+        if self.device.type == "cpu":
+            self._over.set()
+            self._watcher.join()
 
     def _watch(self) -> None:
         while not self._over.is_set():

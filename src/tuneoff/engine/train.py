@@ -82,16 +82,20 @@ class Point(NamedTuple):
 
 @dataclass(slots=True)
 class Trained:
-    """The curve, the tokens seen, and what a step took. The tensors themselves hold the best check's values."""
+    """The curve, the tokens seen, and what a step took. The tensors themselves hold the best check's values.
+
+    earlier_s: seconds of training before a restart. peak_bytes: of the first step.
+    """
 
     points: list[Point] = field(default_factory=list)
     tokens: int = 0
     seconds: float = 0.0
+    earlier_s: float = 0.0
     peak_bytes: int | None = None
 
     @property
     def best(self) -> Point:
-        return max(self.points, key=lambda point: point.check)
+        return max(self.points, key=lambda point: [-math.inf if math.isnan(x) else x for x in point.check])
 
 
 def train(
@@ -104,7 +108,7 @@ def train(
     check: Callable[[], Check],
     cache: ContextCache | None = None,
     aside: Path | None = None,
-    tick: Callable[[int, int, float | None], None] = lambda step, steps, loss: None,
+    tick: Callable[[int, int, float | None], None] = lambda step, steps, value: None,
 ) -> Trained:
     """Train in place. aside: the file that holds the state of an unfinished run, read first if it is there."""
     learner = Learner(groups, schedule, schedule.steps(len(examples)))
@@ -116,7 +120,7 @@ def train(
     began = time.perf_counter() - learner.done.seconds
     steps = () if learner.stopped else _steps(examples, schedule, seed, learner.step)
     for step, batch in steps:
-        with PeakMemory() if step == 0 else PeakMemory.off() as memory:
+        with PeakMemory(worn.base.device) if step == 0 else PeakMemory.off() as memory:
             tokens = learner.learn(contexts, batch)
         learner.done.peak_bytes = memory.bytes if step == 0 else learner.done.peak_bytes
         learner.done.tokens += tokens
@@ -215,7 +219,8 @@ class Learner:
             held = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
         self.step = facts["step"]
         points = [Point(s, r, loss, Check(value, tie), seconds) for s, r, loss, value, tie, seconds in facts["points"]]
-        self.done = Trained(points, facts["tokens"], points[-1].seconds, facts["peak"])
+        earlier_s = points[-1].seconds
+        self.done = Trained(points, facts["tokens"], earlier_s, earlier_s, facts["peak"])
         with torch.no_grad():
             for name, p in self.parameters.items():
                 p.copy_(held[f"now/{name}"])

@@ -4,6 +4,7 @@ A choice is scored by the log-likelihood of its labels; free text is generated, 
 log-likelihood is taken beside it.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -132,4 +133,5 @@ def metric_named(name: str) -> Metric:
 def pooled(metric: Metric, answers: Sequence[Answer], records: Sequence[Record], task: Task) -> float:
     """One figure for all records that could be scored."""
     rows = [metric.row(answer, record, task) for answer, record in zip(answers, records)]
-    return metric.pool([row for row in rows if row is not None])
+    scored = [row for row in rows if row is not None]
+    return metric.pool(scored) if scored else math.nan

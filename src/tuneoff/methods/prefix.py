@@ -32,6 +32,10 @@ class Prefix(AdapterMethod):
     def roles(self) -> tuple[str, ...]:
         return ("cache",)
 
+    @property
+    def taken(self) -> int:
+        return self.length
+
     def init(self, site, task, start, gen):
         if self.start == "random":
             shape = (self.length, site.heads, site.head_dim)

@@ -23,4 +23,6 @@ class Nll(Metric):
     def row(self, answer: Answer, record: Record, task: Task) -> tuple[float, ...] | None:
         if answer.nll is None or math.isnan(answer.nll):
             return None
-        return (min(answer.nll, CEILING),)
+        if task.kind == "choice":
+            return (min(answer.nll, CEILING),)
+        return (answer.nll,) if math.isfinite(answer.nll) else None

@@ -14,7 +14,7 @@ before the whole text or after the prompt, directly before the answer. `form` te
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, NamedTuple, Protocol
+from typing import ClassVar, Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -172,6 +172,11 @@ class AdapterMethod(TrainedMethod):
         """How many virtual positions it places."""
         return 0
 
+    @property
+    def taken(self) -> int:
+        """How many positions it takes of the model's context."""
+        return self.virtual
+
     def init(self, site: Site, task: Task, start: Start, gen: torch.Generator) -> Tensors:
         """The trainable tensors of one site, drawn from `gen` alone."""
         raise NotImplementedError
@@ -239,6 +244,3 @@ class BaselineMethod(Method):
 
     def fit(self, task: Task, train: Sequence[Record], seed: int) -> Answerer:
         raise NotImplementedError
-
-    def as_dict(self) -> dict[str, Any]:
-        return self.model_dump()

@@ -255,7 +255,7 @@ def _spent(jobs: Sequence[JobRow]) -> Spent:
         restarts=sum(max(job.attempts - 1, 0) for job in jobs),
         train_s=sum(job.cost.train_s for job in jobs),
         score_s=sum(job.cost.score_s for job in jobs),
-        failures=tuple(f"{job.arm}, seed {job.seed}: {job.why}" for job in jobs if job.status == "failed"),
+        failures=tuple(f"{job.arm}, seed {job.seed + 1}: {job.why}" for job in jobs if job.status == "failed"),
     )
 
 

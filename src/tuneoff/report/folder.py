@@ -62,7 +62,7 @@ def _no_verdict(folder: Path) -> StudyError:
         (status, sum(job.status == status for job in jobs)) for status in ("done", "running", "failed", "planned")
     ]
     state = ", ".join(f"{count} {status}" for status, count in counts if count) or "none planned yet"
-    failed = [f"{job.arm} (seed {job.seed}): {job.why}" for job in jobs if job.status == "failed"]
+    failed = [f"{job.arm} (seed {job.seed + 1}): {job.why}" for job in jobs if job.status == "failed"]
     if not study.is_file():
         study = Path(STUDY)
     return StudyError(

@@ -159,7 +159,7 @@ def _lines(facts: Facts, arms: Sequence[str], field: str, measure: Measure) -> I
         if not points:
             continue
         name = escape(curve.arm)
-        who = f"{name}, seed {curve.seed}" + (f", trial {curve.trial}" if curve.trial else "")
+        who = f"{name}, seed {curve.seed + 1}" + (f", trial {curve.trial + 1}" if curve.trial else "")
         yield {
             "type": "scatter",
             "mode": "lines+markers",

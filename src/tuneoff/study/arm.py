@@ -151,7 +151,7 @@ def parse_arm(entry: str | Mapping[str, Any], methods: Mapping[str, Mapping[str,
     else:
         name = None
     stages, prompt, baseline = [], None, None
-    for words in [stage.split(" + ") for stage in entry.split(" -> ")]:
+    for words in [stage.split("+") for stage in entry.split("->")]:
         parts = [
             _part(word.strip(), {**methods.get(word.strip(), {}), **own.pop(word.strip(), {})}, where) for word in words
         ]
@@ -203,6 +203,8 @@ def _stages(parts: Sequence[Part], entry: str, where: str) -> list[Stage]:
         raise ConfigError(f"{courses[0].name} is a stage of its own", where=where, found=entry, fix="join it with ->")
     if len(trained) > 1 and any(isinstance(part.method, WeightMethod) for part in trained):
         raise ConfigError("a method that trains the model's weights trains alone", where=where, found=entry)
+    if len({part.name for part in trained}) < len(trained):
+        raise ConfigError("a stage names a method twice", where=where, found=entry, fix="join them with ->")
     if courses:
         return [Stage((Part(courses[0].method.method, courses[0].method.update),), courses[0])]
     return [Stage(tuple(trained))] if trained else []

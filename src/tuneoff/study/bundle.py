@@ -44,7 +44,11 @@ class TunedPart:
         sites = tuple(base.sites(self.method.roles))
         missing = [site.name for site in sites if site_key(site) not in self.tensors]
         if missing:
-            raise ModelError("the adapter was made for another model", found=type(base.net).__name__, allowed=None)
+            raise ModelError(
+                "the adapter was made for another model",
+                found=type(base.net).__name__,
+                fix="load it with the model that its bundle.json names",
+            )
         tensors = {at: {name: t.to(base.device) for name, t in own.items()} for at, own in self.tensors.items()}
         return Adapter(self.method, sites, tensors)
 
@@ -55,13 +59,17 @@ class TunedPart:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tuned:
-    """An arm after its job: everything that answering needs, but the base."""
+    """An arm after its job: everything that answering needs, but the base.
+
+    prior: log-probabilities per label to take off the scores. columns: the input columns of its records, in order.
+    """
 
     arm: str
     task: Task
     prompt: Prompt
     parts: tuple[TunedPart, ...] = ()
     prior: tuple[float, ...] | None = None
+    columns: tuple[str, ...] = ()
     base: dict = field(default_factory=dict)
 
     @contextmanager
@@ -131,14 +139,19 @@ def save_tuned(tuned: Tuned, folder: Path, base: Base) -> int:
         "base": tuned.base,
         "task": asdict(tuned.task),
         "prior": tuned.prior,
+        "columns": tuned.columns,
         "parts": parts,
     }
     write_text(folder / "bundle.json", json.dumps(facts, ensure_ascii=False, indent=1))
     return sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
 
 
-def load_tuned(folder: Path) -> Tuned:
-    """Read a bundle folder. Raises StudyError where it is none, or is of another version."""
+def load_tuned(folder: Path, *, own_code: bool = False) -> Tuned:
+    """Read a bundle folder. Raises StudyError where it is none, or is of another version.
+
+    own_code: whether a method may be code in a file (path/to/file.py:Class), as in a run of one's own. A bundle
+    that came from elsewhere may not: opening it would run that code.
+    """
     file = folder / "bundle.json"
     if not file.is_file():
         raise StudyError("this folder holds no bundle", where=folder, fix="name a folder with a bundle.json in it")
@@ -150,14 +163,22 @@ def load_tuned(folder: Path) -> Tuned:
         arm=facts["arm"],
         task=Task(**task),
         prompt=Prompt.from_dict(json.loads((folder / "prompt.json").read_text(encoding="utf-8"))),
-        parts=tuple(_load_part(folder, part) for part in facts["parts"]),
+        parts=tuple(_load_part(folder, part, own_code) for part in facts["parts"]),
+        columns=tuple(facts["columns"]),
         prior=tuple(facts["prior"]) if facts["prior"] else None,
         base=facts["base"],
     )
 
 
-def _load_part(folder: Path, part: dict) -> TunedPart:
+def _load_part(folder: Path, part: dict, own_code: bool) -> TunedPart:
     file = folder / part["file"]
+    if ".py:" in part["method"] and not own_code:
+        raise StudyError(
+            "this bundle names code of its own, which opening it would run",
+            where=folder,
+            found=part["method"],
+            fix="open it through the folder of the run that made it",
+        )
     if file.parent != folder or not file.is_file():
         raise StudyError("a part of the bundle is missing", where=file)
     method = plugins.load("methods", part["method"]).build(part["knobs"], str(folder / "bundle.json"))

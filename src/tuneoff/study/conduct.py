@@ -9,6 +9,7 @@ runs/tickets/best/             the recommended arm's bundle
 """
 
 import shutil
+import sqlite3
 import time
 import traceback
 from collections.abc import Callable
@@ -65,7 +66,7 @@ def conduct(
     Raises StudyError where the folder holds another study, ResourceError where disk or memory run out.
     """
     watch = watch or Watch()
-    folder.mkdir(parents=True, exist_ok=True)
+    _make(folder)
     with _alone(folder):
         ledger = Ledger(folder / "ledger.sqlite", create=True)
         _same_study(ledger, plan, folder)
@@ -161,6 +162,7 @@ def _fit(job: Job, plan: Plan, worker: Worker, ledger: Ledger, watch: Watch) -> 
     for point in fitted.points:
         ledger.add_point(point)
     ledger.finish(job.key, fitted.cost, fitted.outcomes)
+    worker.forget_aside(job)
     row = next(row for row in ledger.jobs() if row.key == job.key)
     value = _value(ledger, row, metric := metric_named(plan.task.metrics[0]))
     watch.done(job.label, None if value is None else value[0] if metric.up else -value[0])
@@ -172,18 +174,25 @@ def _failing(job: Job, worker: Worker, ledger: Ledger, watch: Watch):
     try:
         with disk_guard(worker.folder):
             yield
-    except ResourceError:
+    except (ResourceError, sqlite3.Error):
         raise
-    except (TuneoffError, RuntimeError, ValueError, ArithmeticError) as error:
-        why = (str(error) or type(error).__name__).splitlines()[0]
-        ledger.fail(job.key, why)
-        ledger.note(job.key, "traceback", traceback.format_exc())
-        watch.done(job.label, None, why)
+    except TuneoffError as error:
+        _failed(job, ledger, watch, error.problem)
+    except Exception as error:  # a plugin may raise anything; the other arms go on
+        _failed(job, ledger, watch, f"{type(error).__name__}: {error}".splitlines()[0])
+
+
+def _failed(job: Job, ledger: Ledger, watch: Watch, why: str) -> None:
+    ledger.fail(job.key, why)
+    ledger.note(job.key, "traceback", traceback.format_exc())
+    watch.done(job.label, None, why)
 
 
 def _open_test(keys: tuple[str, ...], plan: Plan, worker: Worker, ledger: Ledger, ground: str, watch: Watch) -> None:
     """The sealed test set meets the chosen jobs; how often it was opened is counted."""
-    ledger.set_meta("test_opened", str(int(ledger.meta("test_opened") or 0) + 1))
+    if not ledger.meta("test_open"):  # a restart inside the test is the same opening
+        ledger.set_meta("test_opened", str(int(ledger.meta("test_opened") or 0) + 1))
+        ledger.set_meta("test_open", "yes")
     rows = {row.key: row for row in ledger.jobs()}
     for number, key in enumerate(keys):
         row = rows[key]
@@ -222,6 +231,7 @@ def _finish(plan: Plan, ledger: Ledger, folder: Path) -> Verdict:
     _hand_over(verdict, folder)
     write_verdict(verdict, folder / "verdict.json")
     shutil.rmtree(folder / "aside", ignore_errors=True)
+    ledger.set_meta("test_open", "")
     ledger.note("", "verdict")
     return verdict
 
@@ -245,6 +255,16 @@ def _judged(folder: Path, ledger: Ledger) -> bool:
     """Whether the last thing that happened here was a verdict."""
     events = ledger.events()
     return bool(events) and events[-1]["what"] == "verdict" and (folder / "verdict.json").is_file()
+
+
+def _make(folder: Path) -> None:
+    try:
+        with disk_guard(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StudyError(
+            "the run folder cannot be made", where=folder, found=error, fix="give --out another folder"
+        ) from None
 
 
 @contextmanager

@@ -158,7 +158,7 @@ def _lost_seeds(jobs: list[JobRow], picked: Sequence[JobRow]) -> str:
     lost = [job for job in jobs if job.status == "failed" and job.trial == picked[0].trial]
     if not lost:
         return ""
-    seeds = ", ".join(str(job.seed) for job in lost)
+    seeds = ", ".join(str(job.seed + 1) for job in lost)
     return f"{len(lost)} of {len(lost) + len(picked)} seeds failed (seed {seeds}): {lost[0].why}"
 
 

@@ -58,8 +58,8 @@ def answer_records(folder: Path, arm: str, records: Sequence[Record]) -> list[st
 
 def open_ready(folder: Path, arm: str = "") -> Ready:
     """The bundle in a folder, or of an arm of a run folder, with its base loaded."""
-    bundle = folder
-    if spec_of(folder) is not None:
+    bundle, spec = folder, spec_of(folder)
+    if spec is not None:
         arm, artifact = _artifact(folder, arm)
         bundle = folder / artifact
         if not (bundle / "bundle.json").is_file():
@@ -68,8 +68,8 @@ def open_ready(folder: Path, arm: str = "") -> Ready:
                 where=folder,
                 fix=f"name another arm, or let it answer: tuneoff predict {folder} YOUR_RECORDS.jsonl --arm {arm}",
             )
-    tuned = load_tuned(bundle)
-    base = open_base(_spec_for(tuned.base))
+    tuned = load_tuned(bundle, own_code=spec is not None)
+    base = open_base(spec or _spec_for(tuned.base))
     _same_base(base, tuned.base, bundle)
     return Ready(tuned, base)
 

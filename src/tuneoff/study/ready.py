@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
 
+from tuneoff.core.errors import DataError
 from tuneoff.data.record import Record
 from tuneoff.engine.examples import encode
 from tuneoff.evaluation.metric import Answer
@@ -30,20 +30,21 @@ class Ready:
             return []
         records = [replace(record, target=self._any_target) for record in records]
         with self.tuned.worn(self.base) as worn:
-            reserve = sum(adapter.method.virtual for adapter in worn.adapters)
-            examples = encode(self.base, self.tuned.prompt, records, reserve=reserve, too_long="truncate_right")
+            examples = encode(self.base, self.tuned.prompt, records, reserve=worn.taken, too_long="truncate_right")
             return answer_examples(worn, self.tuned.task, examples, prior=self.tuned.prior, known=False)
 
     def _record(self, record: str | Mapping[str, str] | Record) -> Record:
+        """A text is the one input column; of a mapping the columns that the arm was made on are taken."""
         if isinstance(record, Record):
             return record
-        fields = {self._column: record} if isinstance(record, str) else dict(record)
+        columns = self.tuned.columns
+        if isinstance(record, str):
+            record = {columns[0] if columns else "text": record}
+        missing = [column for column in columns if column not in record]
+        if missing:
+            raise DataError("a record lacks input columns", found=sorted(record), allowed=columns, fix=f"add {missing}")
+        fields = {column: record[column] for column in columns or record}
         return Record(fields=fields, target=self._any_target)
-
-    @cached_property
-    def _column(self) -> str:
-        shown = self.tuned.prompt.demonstrations
-        return next(iter(shown[0].fields), "text") if shown else "text"
 
     @property
     def _any_target(self) -> str:

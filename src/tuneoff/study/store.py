@@ -60,8 +60,8 @@ class Ledger:
         self._db = sqlite3.connect(path, timeout=30)
         self._db.row_factory = sqlite3.Row
         if fresh or not self._has_tables():
-            self._db.executescript(f"pragma journal_mode = wal; begin; {SCHEMA} commit;")
-            self.set_meta("version", str(VERSION))
+            made = f"{SCHEMA} insert into meta values ('version', '{VERSION}');"
+            self._db.executescript(f"pragma journal_mode = wal; begin; {made} commit;")
         if self.meta("version") != str(VERSION):
             raise StudyError(
                 "this run was made by another version of tuneoff",
@@ -106,7 +106,7 @@ class Ledger:
             db.execute("insert into events values (?, ?, ?, ?)", [time.time(), job, what, detail])
 
     def events(self) -> list[sqlite3.Row]:
-        return self._db.execute("select * from events order by at").fetchall()
+        return self._db.execute("select * from events order by rowid").fetchall()
 
     def add_job(self, job: JobRow) -> None:
         """Enter a job once; a job that is there already is left as it is."""

@@ -12,10 +12,12 @@ import torch
 from torch import Tensor
 
 from tuneoff.core.cost import Cost
-from tuneoff.core.errors import ConfigError
+from tuneoff.core.errors import ConfigError, DataError
 from tuneoff.core.identity import content_hash
+from tuneoff.data.plain import plain
 from tuneoff.data.prompt import Prompt
 from tuneoff.data.record import Record
+from tuneoff.data.split import in_order
 from tuneoff.engine.attach import Adapter, Worn, new_adapter
 from tuneoff.engine.context import ContextCache
 from tuneoff.engine.examples import Example, encode
@@ -61,7 +63,7 @@ class Worker:
 
     def __init__(self, plan: Plan, base: Base, folder: Path, cache_bytes: int | None = None):
         self.plan, self.base, self.folder = plan, base, folder
-        self.cache = ContextCache(cache_bytes)
+        self.cache = ContextCache(cache_bytes, base.device)
         self.task = replace(plan.task, max_answer_tokens=self._longest_answer())
         self._scores: dict[str, Tensor] = {}
 
@@ -79,12 +81,11 @@ class Worker:
         cost = Cost(
             prompt_tokens=prompt_tokens,
             trainable=sum(part.numbers for part in tuned.parts),
-            train_s=time.perf_counter() - began,
+            train_s=time.perf_counter() - began + sum(curve.earlier_s for curve in curves),
             train_tokens=sum(curve.tokens for curve in curves),
             peak_bytes=max((curve.peak_bytes for curve in curves if curve.peak_bytes), default=None),
             artifact_bytes=size,
         )
-        self._forget_aside(job)
         outcomes = self._outcomes(job, "validation", answers)
         return Fitted(outcomes=outcomes, points=self._points(job, curves), cost=cost)
 
@@ -108,7 +109,7 @@ class Worker:
 
     def tuned(self, job: Job) -> Tuned:
         """What a fitted job left behind."""
-        return load_tuned(self.place(job))
+        return load_tuned(self.place(job), own_code=True)
 
     def place(self, job: Job) -> Path:
         """The folder of a job's bundle."""
@@ -143,6 +144,7 @@ class Worker:
             arm=job.arm.name,
             task=self.task,
             prompt=self.prompt(job),
+            columns=tuple(self.plan.data.train[0].fields),
             base={**origin, "fingerprint": self.base.fingerprint, "template": self.base.chat.template},
         )
         curves: list[Trained] = []
@@ -160,9 +162,10 @@ class Worker:
             if isinstance(part.method, AdapterMethod)
         ]
         names = [] if adapters else self._trainable(stage.parts[0])
+        rates = [self._rate(part.method) for part in stage.parts]  # in units of the base as it was, not as tuned
         with before.worn(self.base, adapters, text_changed=bool(names)) as worn, freed(self.base, names) as weights:
-            learning = [_named(adapter) for adapter in adapters] or [weights]
-            groups = [Group(own, self._rate(part.method)) for part, own in zip(stage.parts, learning)]
+            learning = [_named(adapter, place) for place, adapter in enumerate(adapters)] or [weights]
+            groups = [Group(own, rate) for own, rate in zip(learning, rates)]
             examples, check = self._lesson(job, stage, before.prompt, worn)
             curve = train(
                 worn,
@@ -195,16 +198,33 @@ class Worker:
 
     def _lesson(self, job: Job, stage: Stage, prompt: Prompt, worn: Worn) -> tuple[list[Example], Callable[[], Check]]:
         """What a stage learns from, and how it is checked: the person's records, or a course of its own."""
-        reserve = sum(part.method.virtual for part in stage.parts if isinstance(part.method, AdapterMethod))
         if stage.course is not None:
-            records = stage.course.method.records(self.plan.spec.folder)
+            records = self._course(stage.course)
             held = max(1, len(records) // COURSE_HELD_OUT)
-            examples = self.encode(Prompt(), records, reserve)
+            examples = self.encode(Prompt(), records, worn.taken)
             return examples[held:], lambda: self._loss_check(worn, examples[:held])
+        validation = self.encode(prompt, self.plan.data.validation, worn.taken)
+        lesson = self.encode(prompt, self._unseen(prompt), worn.taken)
+        return lesson, lambda: self._metric_check(worn, validation)
+
+    def _course(self, course: Part) -> list[Record]:
+        """The mixture in an order of its own, without what also stands in the person's task."""
+        data = self.plan.data
+        own = {_said(record) for record in (*data.train, *data.validation, *data.test)} - {""}
+        mixture = in_order(course.method.records(self.plan.spec.folder), stratified=False)
+        records = [record for record in mixture if _said(record) not in own]
+        if len(records) < 2:
+            raise DataError(
+                "the mixture has too few records of its own",
+                found=f"{len(records)} of {len(mixture)} do not stand in your own data",
+                fix=f"give [methods.{course.name}] mixture a file of other tasks",
+            )
+        return records
+
+    def _unseen(self, prompt: Prompt) -> list[Record]:
+        """Training records whose answers do not stand in the prompt."""
         shown = {record.id for record in prompt.demonstrations} if not prompt.nearest else set()
-        train_records = [record for record in self.plan.data.train if record.id not in shown]
-        validation = self.encode(prompt, self.plan.data.validation, reserve)
-        return self.encode(prompt, train_records, reserve), lambda: self._metric_check(worn, validation)
+        return [record for record in self.plan.data.train if record.id not in shown]
 
     def _loss_check(self, worn: Worn, examples: Sequence[Example]) -> Check:
         loss = sum(right_answer_losses(worn, examples, self.cache)) / len(examples)
@@ -214,14 +234,13 @@ class Worker:
         answers = answer_examples(worn, self.task, examples, cache=self.cache)
         metric = metric_named(self.task.metrics[0])
         figure = pooled(metric, answers, [example.record for example in examples], self.task)
-        losses = [answer.nll for answer in answers]
-        return Check(figure if metric.up else -figure, -sum(losses) / len(losses))
+        return Check(figure if metric.up else -figure, -sum(answer.nll for answer in answers) / len(answers))
 
     def _calibrated(self, job: Job, tuned: Tuned) -> Tuned:
         """Take the labels' prior from training records, where the arm asks for it."""
         if not job.arm.calibrated:
             return tuned
-        examples = self.encode(tuned.prompt, self.plan.data.train[:PRIOR_RECORDS])
+        examples = self.encode(tuned.prompt, self._unseen(tuned.prompt)[:PRIOR_RECORDS])
         with tuned.worn(self.base) as worn:
             scores = label_scores(worn, self.task, examples, cache=self.cache, scorer=self._score)
         return replace(tuned, prior=tuple(label_prior(scores)))
@@ -229,12 +248,11 @@ class Worker:
     def _answers(self, tuned: Tuned, records: Sequence[Record]) -> tuple[list[Answer], float]:
         """Answers in the records' order, and the mean number of tokens that asking took."""
         with tuned.worn(self.base) as worn:
-            extra = sum(adapter.method.virtual for adapter in worn.adapters)
-            examples = self.encode(tuned.prompt, records, extra)
+            examples = self.encode(tuned.prompt, records, worn.taken)
             answers = answer_examples(
                 worn, self.task, examples, cache=self.cache, prior=tuned.prior, scorer=self._score
             )
-        return answers, extra + sum(len(example.ids.prompt) for example in examples) / len(examples)
+        return answers, worn.taken + sum(len(example.ids.prompt) for example in examples) / len(examples)
 
     def _score(self, worn: Worn, prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]]) -> Tensor:
         """Scores of choices; those of the bare base are kept, since a calibrated twin asks the same again."""
@@ -287,7 +305,8 @@ class Worker:
     def _aside(self, job: Job, stage: int) -> Path:
         return self.folder / "aside" / f"{job.key}-{stage}.safetensors"
 
-    def _forget_aside(self, job: Job) -> None:
+    def forget_aside(self, job: Job) -> None:
+        """Remove the unfinished state of a job that the ledger holds as done."""
         for number in range(len(job.arm.stages)):
             self._aside(job, number).unlink(missing_ok=True)
 
@@ -299,6 +318,11 @@ class Worker:
         return min(MOST_NEW_TOKENS, longest + longest // 4 + 1)
 
 
-def _named(adapter: Adapter) -> dict[str, Tensor]:
-    """An adapter's tensors under one name each."""
-    return {f"{at}/{name}": t for at, own in adapter.tensors.items() for name, t in own.items()}
+def _said(record: Record) -> str:
+    """A record's own words, however its task is phrased."""
+    return plain(" ".join([*(turn.content for turn in record.turns), *record.fields.values()]))
+
+
+def _named(adapter: Adapter, place: int) -> dict[str, Tensor]:
+    """An adapter's tensors under one name each. place: among those that learn together."""
+    return {f"{place}/{at}/{name}": t for at, own in adapter.tensors.items() for name, t in own.items()}
