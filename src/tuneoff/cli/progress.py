@@ -9,8 +9,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tuneoff.report.folder import STUDY
 from tuneoff.cli.plan import visible
+from tuneoff.report.folder import STUDY
 from tuneoff.study.conduct import Watch
 
 __all__ = ["Shown", "race"]
