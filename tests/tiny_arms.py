@@ -41,6 +41,20 @@ KINDS = {
 }
 
 
+class CountingCache(ContextCache):
+    """Room for all, and a count of what was found."""
+
+    def __init__(self, budget_bytes: int = 1 << 30):
+        super().__init__(budget_bytes)
+        self.hits = self.misses = 0
+
+    def get(self, key):
+        found = super().get(key)
+        self.hits += found is not None
+        self.misses += found is None
+        return found
+
+
 @cache
 def tiny_base(
     architecture: str = "llama",

@@ -14,7 +14,7 @@ NEEDS = {"prompt_file": {"path": "mine.txt"}, "instruction_tuning": {"mixture": 
 def case_of(name, folder) -> Case:
     """The methods that need a file are given one."""
     (folder / "mine.txt").write_text("Tweet: {text}\nFeeling:", encoding="utf-8")
-    rows = [{"instruction": f"Say it {at} times.", "input": f"word {at}", "output": f"word {at} " * at} for at in (1, 2)]
+    rows = [{"instruction": f"Say it {at} times.", "input": "word", "output": "word " * at} for at in (1, 2)]
     (folder / "tasks.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     knobs = dict(NEEDS.get(name, {}))
     if "path" in knobs:

@@ -11,8 +11,8 @@ import pytest
 import torch
 from peft import PeftModel
 from safetensors.torch import load_file
-from tiny_arms import TASK, made_adapter, plain_logits, tiny_base
 
+from tiny_arms import TASK, made_adapter, plain_logits, tiny_base
 from tuneoff.data.prompt import Prompt
 from tuneoff.engine.attach import Worn
 from tuneoff.models.tiny import tiny_model
@@ -111,6 +111,7 @@ def test_weights_are_safetensors_and_the_base_is_named(name, tmp_path):
     assert all(t.dtype == torch.float32 for t in load_file(folder / "adapter_model.safetensors").values())
 
 
+@pytest.mark.filterwarnings("ignore:Detected that the base layer has no bias:UserWarning")
 @pytest.mark.parametrize("architecture", ["llama", "qwen2", "gemma3", "opt"])
 def test_bitfit_is_the_librarys_beft(architecture):
     """A bias beside each linear layer; the library knows it from 0.20 on, so it is no export of ours (yet)."""

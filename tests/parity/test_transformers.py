@@ -6,8 +6,8 @@ float32). Control: a row whose last prompt token was changed differs by far more
 
 import pytest
 import torch
-from tiny_arms import encoded, plain_logits, short_rows, tiny_base
 
+from tiny_arms import encoded, plain_logits, short_rows, tiny_base
 from tuneoff.engine.attach import Worn
 from tuneoff.engine.generate import generate
 from tuneoff.engine.loss import plain_loss

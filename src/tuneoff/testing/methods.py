@@ -244,7 +244,7 @@ def comes_back_from_its_folder(case: Case) -> None:
         tensors = {at: {name: t.detach() for name, t in own.items()} for at, own in adapter.tensors.items()}
         tuned = Tuned(arm="x", task=TASK, prompt=Prompt(), parts=(TunedPart(case.name, method, tensors),))
         save_tuned(tuned, case.folder / base.fingerprint, base)
-        again = load_tuned(case.folder / base.fingerprint)
+        again = load_tuned(case.folder / base.fingerprint, own_code=True)
         assert again.parts[0].method == method
         for at, own in again.parts[0].tensors.items():
             assert own.keys() == tensors[at].keys()

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from tiny_arms import TASK, contexts_of, made_adapter, made_adapters, made_method, plain_logits, short_rows, tiny_base
 
+from tiny_arms import TASK, contexts_of, made_adapter, made_adapters, made_method, plain_logits, short_rows, tiny_base
 from tuneoff.engine.attach import Worn, new_adapter, site_key
 from tuneoff.engine.loss import answer_loss, plain_loss
 

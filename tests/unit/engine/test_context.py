@@ -1,10 +1,10 @@
 """Kept contexts: by content, within their budget, never older than what they were made for."""
 
 import torch
-from tiny_arms import made_adapter, short_rows, tiny_base
 
+from tiny_arms import CountingCache, made_adapter, short_rows, tiny_base
 from tuneoff.engine.attach import Worn
-from tuneoff.engine.context import ContextCache, Contexts, padded
+from tuneoff.engine.context import Contexts, padded
 
 PROMPTS = [example.ids.prompt for example in short_rows()]
 SHARED = PROMPTS[0][:3]
@@ -23,7 +23,7 @@ def test_padded_rows():
 
 
 def test_second_time_is_all_hits_and_the_same():
-    base, cache = tiny_base("mistral"), ContextCache(1 << 30)
+    base, cache = tiny_base("mistral"), CountingCache()
     past, last = run(base, cache)
     assert (cache.hits, cache.misses) == (0, 4)  # the start and three prompts
     again, same = run(base, cache)
@@ -34,7 +34,7 @@ def test_second_time_is_all_hits_and_the_same():
 
 def test_kept_equals_not_kept():
     base = tiny_base("gemma3")
-    kept, last = run(base, ContextCache(1 << 30))
+    kept, last = run(base, CountingCache())
     made, same = run(base, None)
     assert (last - same).abs().max() < 1e-10
     assert torch.equal(kept.position * kept.real, made.position * made.real)
@@ -43,21 +43,21 @@ def test_kept_equals_not_kept():
 
 
 def test_a_budget_is_kept_and_the_rest_computed_again():
-    base, full = tiny_base(), ContextCache(1 << 30)
+    base, full = tiny_base(), CountingCache()
     _, last = run(base, full)
-    small = ContextCache(full.bytes // 2)
+    small = CountingCache(full.bytes // 2)
     for _ in range(2):
         _, again = run(base, small)
         assert (again - last).abs().max() < 1e-10
     assert 0 < small.bytes <= full.bytes // 2
     assert 0 < small.hits < 4
-    nothing = ContextCache(0)
+    nothing = CountingCache(0)
     assert (run(base, nothing)[1] - last).abs().max() < 1e-10
     assert nothing.bytes == 0
 
 
 def test_another_base_and_another_start_are_other_contexts():
-    cache = ContextCache(1 << 30)
+    cache = CountingCache()
     run(tiny_base(seed=0), cache)
     _, other = run(tiny_base(seed=1), cache)
     assert cache.hits == 0
@@ -67,7 +67,7 @@ def test_another_base_and_another_start_are_other_contexts():
 
 
 def test_arms_that_leave_the_text_alone_share():
-    base, cache = tiny_base(), ContextCache(1 << 30)
+    base, cache = tiny_base(), CountingCache()
     run(base, cache)
     for seed in (1, 2):
         with torch.no_grad(), Worn(base, [made_adapter(base, "soft_prompt_after", seed=seed)]) as worn:
@@ -77,7 +77,7 @@ def test_arms_that_leave_the_text_alone_share():
 
 
 def test_kept_contexts_hold_no_graph():
-    base, cache = tiny_base(), ContextCache(1 << 30)
+    base, cache = tiny_base(), CountingCache()
     with Worn(base, [made_adapter(base, "soft_prompt_after")]) as worn:
         contexts = Contexts(worn, SHARED, cache)
         past, last = contexts.run(contexts.start(), PROMPTS)
@@ -86,11 +86,11 @@ def test_kept_contexts_hold_no_graph():
 
 
 def test_the_same_prompt_twice_in_one_batch():
-    base, cache = tiny_base(), ContextCache(1 << 30)
+    base, cache = tiny_base(), CountingCache()
     past, last = run(base, cache, prompts=[PROMPTS[0], PROMPTS[0]])
     assert torch.equal(last[0], last[1])
     assert torch.equal(past.keys[0][0], past.keys[0][1])
-    once = ContextCache(1 << 30)
+    once = CountingCache()
     run(base, once, prompts=[PROMPTS[0]])
     assert cache.bytes == once.bytes
 
@@ -99,6 +99,6 @@ def test_no_start_where_nothing_is_shared():
     base = tiny_base()
     with Worn(base) as worn:
         assert Contexts(worn, (), None).start() is None
-        assert Contexts(worn, (), ContextCache(1 << 30)).start() is None
+        assert Contexts(worn, (), CountingCache()).start() is None
     _, last = run(base, None, shared=())
     assert (last - run(base, None)[1]).abs().max() < 1e-10

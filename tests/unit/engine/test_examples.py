@@ -1,8 +1,8 @@
 """Records become ids that fit, or are refused with their place; the shared start is found among tokens."""
 
 import pytest
-from tiny_arms import tiny_base
 
+from tiny_arms import tiny_base
 from tuneoff.core.errors import DataError
 from tuneoff.data.prompt import Prompt
 from tuneoff.data.record import Record
@@ -39,7 +39,9 @@ def test_a_record_too_long_is_refused_unless_it_may_be_cut():
     assert 'too_long = "truncate_right"' in str(caught.value)
 
 
-@pytest.mark.parametrize(("too_long", "kept", "lost"), [("truncate_right", "w0 ", "w59"), ("truncate_left", "w59", "w0 ")])
+@pytest.mark.parametrize(
+    ("too_long", "kept", "lost"), [("truncate_right", "w0 ", "w59"), ("truncate_left", "w59", "w0 ")]
+)
 def test_as_many_characters_are_kept_as_fit(too_long, kept, lost):
     base = tiny_base()
     (example,) = encode(base, Prompt(instruction="Feel?"), [LONG], limit=120, too_long=too_long)

@@ -1,8 +1,8 @@
 """Batched greedy decoding writes what a naive loop writes that runs everything again for each token."""
 
 import pytest
-from tiny_arms import made_adapters, plain_logits, short_rows, tiny_base
 
+from tiny_arms import made_adapters, plain_logits, short_rows, tiny_base
 from tuneoff.engine.attach import Worn
 from tuneoff.engine.context import ContextCache
 from tuneoff.engine.generate import generate

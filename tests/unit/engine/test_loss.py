@@ -7,11 +7,11 @@ norms round to float32. What a wrong mask or a lost prefix does lies far above b
 
 import pytest
 import torch
-from tiny_arms import KINDS, contexts_of, encoded, made_adapter, made_adapters, short_rows, tiny_base
 
+from tiny_arms import KINDS, CountingCache, contexts_of, encoded, made_adapter, made_adapters, short_rows, tiny_base
 from tuneoff.engine import attach
 from tuneoff.engine.attach import Worn
-from tuneoff.engine.context import ContextCache, Contexts
+from tuneoff.engine.context import Contexts
 from tuneoff.engine.loss import answer_loss, plain_loss, wide
 from tuneoff.engine.past import Past, attention_masks
 from tuneoff.models.tiny import ARCHITECTURES
@@ -64,7 +64,7 @@ def test_fast_equals_plain_when_all_weights_learn(architecture):
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_fast_equals_plain_behind_kept_contexts(architecture):
-    base, cache = tiny_base(architecture), ContextCache(1 << 30)
+    base, cache = tiny_base(architecture), CountingCache()
     adapters = made_adapters(base, "soft_prompt_after")
     first = both(base, adapters, short_rows(), cache)
     assert_equal(*first)
@@ -110,7 +110,7 @@ def test_half_precision_is_widened_before_the_log():
 def kept_loss(base, adapters, examples, change_past=lambda past: past):
     """The loss behind kept contexts, after something was done to them."""
     with Worn(base, adapters) as worn:
-        contexts = contexts_of(worn, examples, ContextCache(1 << 30))
+        contexts = contexts_of(worn, examples, CountingCache())
         run = contexts.run
         contexts.run = lambda start, prompts: (change_past(run(start, prompts)[0]), None)
         fast = answer_loss(contexts, contexts.start(), examples).per_record
@@ -134,7 +134,7 @@ def test_control_padding_taken_for_text(architecture, monkeypatch):
     for name, masks in (("right", attention_masks), ("wrong", by_place_in_memory)):
         monkeypatch.setattr(attach, "attention_masks", masks)
         with Worn(base, adapters) as worn:
-            contexts = contexts_of(worn, short_rows(), ContextCache(1 << 30))
+            contexts = contexts_of(worn, short_rows(), CountingCache())
             fast[name] = answer_loss(contexts, contexts.start(), short_rows()).per_record
     apart = (fast["right"] - fast["wrong"]).abs()
     assert apart[1] < VALUE  # the longest row has no padding
@@ -167,7 +167,7 @@ def test_control_the_shared_start_dropped(kind):
 
 
 def test_control_kept_contexts_under_an_adapter_that_acts_on_the_text():
-    base, examples, cache = tiny_base(), short_rows(), ContextCache(1 << 30)
+    base, examples, cache = tiny_base(), short_rows(), CountingCache()
     after = made_adapter(base, "soft_prompt_after")
     with Worn(base, [after]) as worn:
         contexts = contexts_of(worn, examples, cache)
@@ -187,6 +187,6 @@ def test_control_kept_contexts_under_an_adapter_that_acts_on_the_text():
 
 def test_weights_that_learn_keep_no_context():
     with Worn(tiny_base(), [], text_changed=True) as worn:
-        assert Contexts(worn, (1,), ContextCache(1 << 30)).cache is None
+        assert Contexts(worn, (1,), CountingCache()).cache is None
     with Worn(tiny_base()) as worn:
-        assert Contexts(worn, (1,), ContextCache(1 << 30)).cache is not None
+        assert Contexts(worn, (1,), CountingCache()).cache is not None

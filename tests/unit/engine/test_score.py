@@ -2,11 +2,10 @@
 
 import pytest
 import torch
-from tiny_arms import TASK, encoded, made_adapters, plain_logits, short_rows, tiny_base
 
+from tiny_arms import TASK, CountingCache, encoded, made_adapters, plain_logits, short_rows, tiny_base
 from tuneoff.engine import score
 from tuneoff.engine.attach import Worn
-from tuneoff.engine.context import ContextCache
 from tuneoff.engine.score import AnswerTree, score_choices
 from tuneoff.models.tiny import ARCHITECTURES
 
@@ -41,7 +40,7 @@ def test_the_tree_equals_each_choice_alone(architecture, kind):
 @pytest.mark.parametrize("kind", ["bare", "soft_prompt_after"])
 @pytest.mark.parametrize(("architecture", "window"), [("mistral", 4), ("gemma3", 5), ("llama", None)])
 def test_the_tree_behind_kept_contexts(architecture, window, kind):
-    base, cache = tiny_base(architecture, window=window), ContextCache(1 << 30)
+    base, cache = tiny_base(architecture, window=window), CountingCache()
     with Worn(base, [] if kind == "bare" else made_adapters(base, kind)) as worn:
         first = score_choices(worn, PROMPTS, ANSWERS, cache=cache)
         again = score_choices(worn, PROMPTS[::-1], ANSWERS, cache=cache, batch_size=1)

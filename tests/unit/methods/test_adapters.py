@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from tiny_arms import TASK, made_method, tiny_base
 
+from tiny_arms import TASK, made_method, tiny_base
 from tuneoff.models.adapt import Bias, KeyValues, LowRank, Scale
 
 GEN = torch.Generator().manual_seed(0)

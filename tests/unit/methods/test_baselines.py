@@ -43,6 +43,8 @@ def test_tfidf_without_a_known_word_falls_back_to_near_the_shares():
 
 
 def test_tfidf_counts_emoticons_and_single_letters():
-    train = [Record(fields={"text": text}, target=target) for text, target in [(":)", "ham"), (":(", "spam"), ("x", "ham")]]
+    train = [
+        Record(fields={"text": text}, target=target) for text, target in [(":)", "ham"), (":(", "spam"), ("x", "ham")]
+    ]
     (row,) = Tfidf().fit(TASK, train, 0)([Record(fields={"text": ":("}, target="ham")])
     assert max(row, key=row.get) == "spam"

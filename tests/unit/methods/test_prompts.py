@@ -53,7 +53,9 @@ def test_another_seed_is_another_draw():
 
 
 def test_nearest_shows_the_most_alike_and_never_the_record_itself():
-    train = [Record(fields={"text": text}, target="a") for text in ("red apple", "green apple", "blue sky", "a red car")]
+    train = [
+        Record(fields={"text": text}, target="a") for text in ("red apple", "green apple", "blue sky", "a red car")
+    ]
     prompt = FewShot(demonstrations=2, pick="nearest").fit(TASK, train, 0)
     asked = prompt.render(Record(fields={"text": "one red apple"}, target="b"))
     contents = [turn.content for turn in asked]

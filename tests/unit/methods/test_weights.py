@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from tiny_arms import made_method, tiny_base
 
+from tiny_arms import made_method, tiny_base
 from tuneoff.core.errors import ConfigError
 from tuneoff.methods.full import Full
 from tuneoff.methods.instruction_tuning import InstructionTuning

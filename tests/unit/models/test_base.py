@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from tiny_arms import tiny_base
 
+from tiny_arms import tiny_base
 from tuneoff.models.base import Base
 from tuneoff.models.tiny import ARCHITECTURES, tiny_model
 

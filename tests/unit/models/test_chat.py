@@ -4,7 +4,8 @@ The tokenizer takes one token a byte, so ids can be read back as text.
 """
 
 import pytest
-from tokenizers import AddedToken, processors
+from tokenizers import AddedToken, Tokenizer, models, normalizers, processors
+from transformers import PreTrainedTokenizerFast
 
 from tuneoff.core.errors import ModelError
 from tuneoff.data.record import Message
@@ -204,3 +205,22 @@ def test_every_answer_ends_its_turn(answer):
         assert ids[-1] == chat.end_of_turn
         assert ids.count(chat.end_of_turn) == 1
         assert chat.decode(ids) == answer.strip()
+
+
+def prepending(template):
+    """In the manner of Llama 2: a space is put before whatever is tokenized, also before a piece of a text."""
+    words = ["<unk>", "<s>", "</s>", "\u2581", "\u2581joy", "joy", "\u2581a", "Answer", ":", "\n"]
+    core = Tokenizer(models.Unigram([(word, -float(at)) for at, word in enumerate(words)], unk_id=0))
+    core.normalizer = normalizers.Sequence([normalizers.Prepend("\u2581"), normalizers.Replace(" ", "\u2581")])
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=core, bos_token="<s>", eos_token="</s>", unk_token="<unk>")
+    tokenizer.chat_template = template
+    return tokenizer
+
+
+@pytest.mark.xfail(strict=True, reason="answers are tokenized alone, not behind what stands before them")
+@pytest.mark.parametrize("template", [None, "{% for m in messages %}{{ m['content'] }}\n{% endfor %}"])
+def test_answers_are_cut_from_the_whole_text(template):
+    tokenizer = prepending(template)
+    encoded = Chat(tokenizer).encode((Message("user", "a"),), "joy")
+    whole = "a\njoy" if template else "a\nAnswer: joy"
+    assert encoded.ids == [*tokenizer(whole).input_ids, tokenizer.eos_token_id]

@@ -4,8 +4,8 @@ import re
 
 import pytest
 import torch
-from tiny_arms import tiny_base
 
+from tiny_arms import tiny_base
 from tuneoff.core.errors import ModelError
 from tuneoff.models.sites import ATTENTION, LINEAR, find_sites, key_shape, layer_modules
 from tuneoff.models.tiny import ARCHITECTURES

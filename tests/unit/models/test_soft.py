@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from tiny_arms import TASK, made_method, tiny_base
 
+from tiny_arms import TASK, made_method, tiny_base
 from tuneoff.data.task import Task
 from tuneoff.models.soft import first_text
 

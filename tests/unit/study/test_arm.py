@@ -49,6 +49,7 @@ def job(made, trial=0, seed=0, ground="g", trials=3):
         ("full", "zero_shot", [["full"]], "full fine-tuning"),
         ("lora + soft_prompt", "zero_shot", [["lora", "soft_prompt"]], "combination"),
         ("lora -> soft_prompt", "zero_shot", [["lora"], ["soft_prompt"]], "combination"),
+        ("few_shot+lora->ia3", "few_shot", [["lora"], ["ia3"]], "combination"),
         ("few_shot + lora", "few_shot", [["lora"]], "combination"),
         ("few_shot -> lora", "few_shot", [["lora"]], "combination"),
         ("lora -> few_shot + soft_prompt", "few_shot", [["lora"], ["soft_prompt"]], "combination"),
@@ -102,7 +103,7 @@ def test_a_method_from_a_file(tmp_path):
     ("entry", "said"),
     [
         ("lroa", ["unknown method 'lroa'", "did you mean 'lora'?"]),
-        ("lora+soft_prompt", ["unknown method 'lora+soft_prompt'"]),
+        ("lora, soft_prompt", ["unknown method 'lora, soft_prompt'"]),
         ("majority + lora", ["majority stands alone", "found:   majority + lora"]),
         ("majority -> lora", ["majority stands alone"]),
         ("majority + few_shot", ["majority stands alone"]),
