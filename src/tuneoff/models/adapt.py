@@ -196,7 +196,7 @@ class AdapterMethod(TrainedMethod):
         match self.form(site, p):
             case LowRank(A, B):
                 return site.weight() + B @ A
-            case Scale(by, "leave"):
+            case Scale(by, "leave") if site.bias() is None:  # a bias would have to be scaled too
                 return site.weight() * (by[:, None] if site.weight().dim() == 2 else by)
             case Scale(by, "enter"):
                 return site.weight() * by[None, :]
