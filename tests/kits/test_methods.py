@@ -5,8 +5,10 @@ import json
 import pytest
 
 from tuneoff.core import plugins
+from tuneoff.testing import adapters
 from tuneoff.testing import methods as kit
-from tuneoff.testing.methods import CHECKS, Case
+from tuneoff.testing.case import Case
+from tuneoff.testing.methods import CHECKS
 
 NEEDS = {"prompt_file": {"path": "mine.txt"}, "instruction_tuning": {"mixture": "tasks.jsonl"}}
 
@@ -153,15 +155,15 @@ CAUGHT = [
     ("Silent", kit.knobs_are_named_and_limited, "no line of help"),
     ("OutsideItsRange", kit.knobs_are_named_and_limited, "outside"),
     ("Unsearched", kit.learns_at_a_rate_of_its_own, "range to search"),
-    ("GlobalNoise", kit.starts_from_the_given_generator_alone, "global generator"),
-    ("OffTheStart", kit.changes_nothing_at_the_start, "untrained adapter changes"),
-    ("HalfDeaf", kit.every_tensor_learns, "does not require grad|no gradient"),
-    ("DeafRow", kit.every_tensor_learns, "no gradient at part of"),
-    ("InPlace", kit.the_base_stays_as_it_is, "writes into the output"),
-    ("IntoTheBase", kit.the_base_stays_as_it_is, "the base has changed"),
-    ("Neighbourly", kit.rows_do_not_see_each_other, "depends on its company"),
-    ("WrongForm", kit.its_form_is_what_it_does, "form is not what happens"),
-    ("WrongMerge", kit.merged_is_the_same_as_worn, "merged weights say something else"),
+    ("GlobalNoise", adapters.starts_from_the_given_generator_alone, "global generator"),
+    ("OffTheStart", adapters.changes_nothing_at_the_start, "untrained adapter changes"),
+    ("HalfDeaf", adapters.every_tensor_learns, "does not require grad|no gradient"),
+    ("DeafRow", adapters.every_tensor_learns, "no gradient at part of"),
+    ("InPlace", adapters.the_base_stays_as_it_is, "writes into the output"),
+    ("IntoTheBase", adapters.the_base_stays_as_it_is, "the base has changed"),
+    ("Neighbourly", adapters.rows_do_not_see_each_other, "depends on its company"),
+    ("WrongForm", adapters.its_form_is_what_it_does, "form is not what happens"),
+    ("WrongMerge", adapters.merged_is_the_same_as_worn, "merged weights say something else"),
     ("NoSuchWeights", kit.names_weights_that_there_are, "no such weights"),
     ("Greedy", kit.chooses_a_prompt_from_what_it_is_shown, "changes the training records"),
     ("Moody", kit.chooses_a_prompt_from_what_it_is_shown, "same seed gives another prompt"),

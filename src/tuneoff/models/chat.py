@@ -66,9 +66,21 @@ class Chat:
         return ids if not self._adds_bos or ids[:1] == (bos,) else (bos, *ids)
 
     def answer_ids(self, answer: str) -> tuple[int, ...]:
-        """Ids of an answer and of the end of the turn."""
+        """Ids of an answer and of the end of the turn.
+
+        Cut from the ids of the whole, because some tokenizers (Llama 2's) put a space before any text of its own.
+        """
         text = answer if self.templated else f" {answer}"
-        return (*self._ids(text), self.end_of_turn)
+        before, whole = self._ids(self._lead), self._ids(self._lead + text)
+        own = whole[len(before) :] if whole[: len(before)] == before else self._ids(text)
+        return (*own, self.end_of_turn)
+
+    @cached_property
+    def _lead(self) -> str:
+        """What stands directly before an answer."""
+        if not self.templated:
+            return "Answer:"
+        return self._templated((Message("user", SENTINEL),), header=True).rpartition(SENTINEL)[2]
 
     def decode(self, ids) -> str:
         """The text of generated ids, without special tokens."""
