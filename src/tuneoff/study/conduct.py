@@ -197,8 +197,9 @@ def _open_test(keys: tuple[str, ...], plan: Plan, worker: Worker, ledger: Ledger
     for number, key in enumerate(keys):
         row = rows[key]
         job = plan.job(plan.arm(row.arm), row.trial, row.seed, ground)
-        done, left = number * len(plan.data.test), (len(keys) - number) * len(plan.data.test)
-        watch.job(f"test: {job.label}", done, left)
+        fitted = sum(plan.work(plan.arm(done.arm)) for done in rows.values() if done.status == "done")
+        each = len(plan.data.test)
+        watch.job(f"test: {job.label}", fitted + number * each, (len(keys) - number) * each)
         with _failing(job, worker, ledger, watch):
             outcomes, cost = worker.test(job, row.cost)
             ledger.finish_test(key, cost, outcomes)
