@@ -9,6 +9,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -101,7 +102,13 @@ def started(folder: Path, *words: object, **more: Any) -> subprocess.Popen:
         text=True,
         env=environment(**more),
         start_new_session=True,
+        preexec_fn=_hears_ctrl_c,
     )
+
+
+def _hears_ctrl_c() -> None:
+    """A shell starts background jobs with SIGINT ignored, which children inherit."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def environment(**more: Any) -> dict[str, str]:

@@ -179,7 +179,7 @@ def _failing(job: Job, worker: Worker, ledger: Ledger, watch: Watch):
     except TuneoffError as error:
         _failed(job, ledger, watch, error.problem)
     except Exception as error:  # a plugin may raise anything; the other arms go on
-        _failed(job, ledger, watch, f"{type(error).__name__}: {error}".splitlines()[0])
+        _failed(job, ledger, watch, (str(error) or type(error).__name__).splitlines()[0])
 
 
 def _failed(job: Job, ledger: Ledger, watch: Watch, why: str) -> None:

@@ -26,7 +26,12 @@ def test_nll_without_a_probability_is_unscored_and_not_zero():
 
 
 def test_nll_of_an_impossible_answer_stays_finite():
-    assert _row("nll", Answer(text="yes", nll=math.inf)) == (100.0,)
+    assert _row("nll", Answer(text="yes", nll=math.inf), CHOICE) == (100.0,)
+
+
+def test_nll_of_a_long_text_is_not_held():
+    assert _row("nll", Answer(text="yes", nll=140.0)) == (140.0,)
+    assert _row("nll", Answer(text="yes", nll=math.inf)) is None
 
 
 def test_macro_f1_keeps_numbers_of_labels():

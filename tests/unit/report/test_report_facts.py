@@ -96,7 +96,7 @@ def test_only_the_last_step_counts(tmp_path):
 
 def test_spent_sums_all_jobs(made):
     assert (made.spent.jobs, made.spent.done, made.spent.train_s) == (6, 5, 600.0)
-    assert made.spent.failures == ("full, seed 0: out of memory at the first step",)
+    assert made.spent.failures == ("full, seed 1: out of memory at the first step",)
 
 
 def test_commands_quote_what_a_shell_would_break(tmp_path):
@@ -128,7 +128,7 @@ def test_no_verdict_tells_how_far_the_run_is(tmp_path):
         read_verdict(unfinished(tmp_path))
     text = str(caught.value)
     assert "5 jobs: 1 done, 1 running, 1 failed, 2 planned" in text
-    assert "few_shot (seed 0): the disk was full" in text
+    assert "few_shot (seed 1): the disk was full" in text
     assert f"tuneoff run study.toml --out {tmp_path} goes on where it stopped" in text
 
 

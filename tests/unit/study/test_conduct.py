@@ -367,6 +367,6 @@ def test_a_failure_at_the_test_is_a_row_too(base, tmp_path, monkeypatch):
     monkeypatch.setattr(Worker, "test", failing)
     study = Study(tmp_path, base)
     row = next(s for s in study.conduct(("zero_shot", "lora")).standings if s.arm == "lora")
-    assert (row.seeds, row.why) == (1, "1 of 2 seeds failed (seed 1): out of memory")
+    assert (row.seeds, row.why) == (1, "1 of 2 seeds failed (seed 2): out of memory")
     study.conduct(("zero_shot", "lora"))
     assert study.told.jobs == []

@@ -236,9 +236,9 @@ def test_an_arm_that_lost_a_seed_is_judged_on_the_others(run):
     run.ledger.fail(run.job("lora", 2), "loss was not a number")
     verdict = run.verdict()
     assert _row(verdict, "lora").seeds == 2
-    assert _row(verdict, "lora").why == "1 of 3 seeds failed (seed 2): loss was not a number"
+    assert _row(verdict, "lora").why == "1 of 3 seeds failed (seed 3): loss was not a number"
     assert verdict.winners == ("lora",)
-    assert "lora: 1 of 3 seeds failed (seed 2): loss was not a number." in verdict.reason
+    assert "lora: 1 of 3 seeds failed (seed 3): loss was not a number." in verdict.reason
 
 
 def test_records_unscored_under_one_arm_leave_all(run):
