@@ -42,7 +42,8 @@ def compare(
     spec = _spec(
         data, arms=arms, model=model, instruction=instruction, seeds=seeds, trials=trials, out=out, tables=tables
     )
-    return conduct(make_plan(spec), Path(out), lambda: open_base(spec), watch)
+    study_file = Path(data) if _is_study(data) else None
+    return conduct(make_plan(spec), Path(out), lambda: open_base(spec), watch, study_file=study_file)
 
 
 def tune(
@@ -77,7 +78,7 @@ def load(folder: str | Path, arm: str = "") -> Ready:
 
 
 def _spec(data, *, arms, model, instruction, seeds, trials, out, tables) -> StudySpec:
-    if isinstance(data, str | Path) and str(data).endswith(".toml"):
+    if _is_study(data):
         return read_spec(Path(data))
     tables = dict(tables or {})
     path = str(data) if isinstance(data, str | Path) else _kept(data, Path(out))
@@ -94,6 +95,10 @@ def _spec(data, *, arms, model, instruction, seeds, trials, out, tables) -> Stud
         "folder": str(Path.cwd()),
     }
     return StudySpec.build(table, "compare(...)")
+
+
+def _is_study(data) -> bool:
+    return isinstance(data, str | Path) and str(data).endswith(".toml")
 
 
 def _kept(rows: Rows, out: Path) -> str:

@@ -18,10 +18,7 @@ def case_of(name, folder) -> Case:
     (folder / "mine.txt").write_text("Tweet: {text}\nFeeling:", encoding="utf-8")
     rows = [{"instruction": f"Say it {at} times.", "input": "word", "output": "word " * at} for at in (1, 2)]
     (folder / "tasks.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    knobs = dict(NEEDS.get(name, {}))
-    if "path" in knobs:
-        knobs["path"] = str(folder / knobs["path"])
-    return Case(name, knobs, folder)
+    return Case(name, NEEDS.get(name, {}), folder)
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)

@@ -36,6 +36,8 @@ def test_compare_rows_then_go_on_and_load(place):
     watch = Counting()
     assert tuneoff.compare(rows(), instruction="Good or bad?", watch=watch, **words) == verdict
     assert watch.jobs == []
+    again = tuneoff.compare(place / "runs/one/study.toml", out="runs/again")
+    assert [(s.arm, s.mean) for s in again.standings] == [(s.arm, s.mean) for s in verdict.standings]
     ready = tuneoff.load("runs/one", "lora")
     assert ready.answer(["x y !! 1"])[0] in ("good", "bad")
     assert ready.tuned.task.instruction.startswith("Good or bad?")

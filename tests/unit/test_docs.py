@@ -201,7 +201,7 @@ def test_predict_as_shown(run):
     assert done.returncode == 0, done.stderr
     lines = [json.loads(line) for line in (run / "answers.jsonl").read_text().splitlines()]
     assert [line["text"] for line in lines] == ["v w !! 4", "v w ?? 4"]
-    assert {line["answer"] for line in lines} <= set(tiny_study.LABELS)
+    assert {line["prediction"] for line in lines} <= set(tiny_study.LABELS)
 
 
 def test_own_plugins_run_as_shown(plugin_files):

@@ -7,7 +7,6 @@ traceback, with status 2; anything else is a bug and keeps its traceback.
 
 import sys
 from importlib import import_module
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -60,7 +59,5 @@ def tuneoff(
 
 
 for verb in VERBS:
-    if (Path(__file__).parent / f"{verb}.py").is_file():
-        module = import_module(f"tuneoff.cli.{verb}")
-        (name,) = module.__all__
-        app.command(verb)(getattr(module, name))
+    module = import_module(f"tuneoff.cli.{verb}")
+    app.command(verb)(getattr(module, verb))

@@ -14,23 +14,23 @@ def predict(
     arm: Annotated[str, typer.Option("--arm", "-a", help="who answers; else the recommended arm")] = "",
     out: Annotated[Path | None, typer.Option("--out", "-o", help="a file to write; else standard output")] = None,
 ) -> None:
-    """Answer records with an arm of a finished run; one JSON line each, with an added key `answer`."""
+    """Answer records with an arm of a finished run: each row as it came, with an added column `prediction`.
+
+    The file's ending says its format: .jsonl, .csv, .parquet and the others that tuneoff reads.
+    """
     import json
 
     from tuneoff.core.errors import DataError
-    from tuneoff.core.files import write_text
+    from tuneoff.data.read import write_rows
     from tuneoff.study.predict import answer_records, read_questions
 
     if out is not None and out.exists():
         raise DataError("the output file exists", where=out, fix="remove it, or give --out another name")
     questions = read_questions(folder, records)
-    answers = answer_records(folder, arm, questions)
-    lines = [
-        json.dumps({**question.fields, "answer": answer}, ensure_ascii=False)
-        for question, answer in zip(questions, answers)
-    ]
+    answers = answer_records(folder, arm, questions.records)
+    rows = [{**row, "prediction": answer} for row, answer in zip(questions.rows, answers)]
     if out is None:
-        typer.echo("\n".join(lines))
+        typer.echo("\n".join(json.dumps(row, ensure_ascii=False, default=str) for row in rows))
     else:
-        write_text(out, "\n".join(lines) + "\n")
-        typer.echo(f"wrote {len(lines)} answers to {out}", err=True)
+        write_rows(out, rows)
+        typer.echo(f"wrote {len(rows)} answers to {out}", err=True)

@@ -5,6 +5,7 @@ read_records("tickets.jsonl", folder="/home/ann/support")[16].source == "tickets
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from tuneoff.core import plugins
 from tuneoff.core.errors import DataError, nearest
@@ -12,7 +13,7 @@ from tuneoff.data.format import Format, Row
 from tuneoff.data.record import Record
 from tuneoff.data.shapes import Shape, Unusable, find_shape, to_record, unknown_column
 
-__all__ = ["columns_of", "read_records", "read_rows", "read_shape", "report_bad_rows"]
+__all__ = ["columns_of", "read_records", "read_rows", "read_shape", "report_bad_rows", "to_records", "write_rows"]
 
 SHOWN = 5
 
@@ -35,6 +36,20 @@ def read_records(
     Raises DataError for a missing or empty file, an unknown column, and bad rows (all of them together).
     """
     rows = list(read_rows(path, folder=folder, format=format))
+    return to_records(rows, path, input=input, answer=answer, group=group, labels=labels, answered=answered)
+
+
+def to_records(
+    rows: Sequence[Row],
+    path: str,
+    *,
+    input: Sequence[str] = (),
+    answer: str = "",
+    group: str = "",
+    labels: Mapping[str, str] | Sequence[str] = (),
+    answered: bool = True,
+) -> list[Record]:
+    """One record per row that was read from `path`; see read_records."""
     shape = read_shape(rows, path, input=input, answer=answer, answered=answered)
     if group and group not in columns_of(rows):
         raise unknown_column(group, columns_of(rows), path)
@@ -88,6 +103,16 @@ def read_rows(path: str, *, folder: str | Path = ".", format: str = "auto") -> I
         yield row
     if empty:
         raise DataError("no records in it", where=place, fix="check that it is the right file")
+
+
+def write_rows(path: str | Path, tables: Sequence[Mapping[str, Any]]) -> None:
+    """Write tables in the format that the name's ending says. Raises DataError where no format has that ending."""
+    formats = [plugins.load("formats", name) for name in plugins.names("formats")]
+    taking = [cls for cls in formats if cls.suffixes and cls.accepts(str(path))]
+    if not taking:
+        endings = sorted(ending for cls in formats for ending in cls.suffixes)
+        raise DataError("cannot tell the format to write", where=path, allowed=endings, fix="end the name in one")
+    taking[0]().write(path, tables)
 
 
 def _place(path: str, folder: Path) -> str:

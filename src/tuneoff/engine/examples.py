@@ -65,13 +65,12 @@ def _encode_one(base: Base, prompt: Prompt, record: Record, limit: int, too_long
 def _fit(base: Base, prompt: Prompt, record: Record, limit: int, too_long: TooLong) -> Example:
     """Drop demonstrations first, then the end (or the start) of the longest field."""
     dropped = 0
-    while prompt.demonstrations and not prompt.nearest:
-        prompt = replace(prompt, demonstrations=prompt.demonstrations[1:])
+    while prompt.demonstrations:
+        prompt = _one_fewer(prompt)
         dropped += 1
         ids = base.chat.encode(prompt.render(record), record.target)
         if len(ids.ids) <= limit:
             return Example(record, ids, dropped)
-    prompt = replace(prompt, nearest=0, demonstrations=())
     field = max(record.fields, key=lambda name: len(record.fields[name]), default="")
     text = record.fields.get(field, "")
     low, high = 0, len(text)  # the most characters that fit, by bisection
@@ -90,6 +89,13 @@ def _fit(base: Base, prompt: Prompt, record: Record, limit: int, too_long: TooLo
         )
     ids = _cut_to(base, prompt, record, field, low, too_long)
     return Example(record, ids, dropped, cut=len(text) - low)
+
+
+def _one_fewer(prompt: Prompt) -> Prompt:
+    """The prompt with one demonstration less; where the nearest are picked, with one pick less."""
+    if prompt.nearest > 1:
+        return replace(prompt, nearest=prompt.nearest - 1)
+    return replace(prompt, nearest=0, demonstrations=() if prompt.nearest else prompt.demonstrations[1:])
 
 
 def _cut_to(base: Base, prompt: Prompt, record: Record, field: str, length: int, too_long: TooLong) -> Encoded:

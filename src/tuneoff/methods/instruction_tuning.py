@@ -5,12 +5,14 @@ never in it. Alone, this arm meets the person's task unseen; `instruction_tuning
 Wei et al. 2021, "Finetuned Language Models Are Zero-Shot Learners", arXiv 2109.01652.
 """
 
-from pathlib import Path
 from typing import Any, ClassVar
+
+from pydantic import PrivateAttr
 
 from tuneoff.core import plugins
 from tuneoff.core.config import knob
 from tuneoff.core.errors import ConfigError
+from tuneoff.data.record import Record
 from tuneoff.models.adapt import CourseMethod, TrainedMethod
 
 __all__ = ["InstructionTuning"]
@@ -22,6 +24,7 @@ class InstructionTuning(CourseMethod):
     mixture: str = knob("", "file of records with instruction, input and output, from several tasks")
     method: str = knob("lora", "what learns: the name of a trained method")
     knobs: dict[str, Any] = knob({}, "knobs of that method")
+    _records: tuple[Record, ...] = PrivateAttr(())
 
     @property
     def update(self):
@@ -35,7 +38,7 @@ class InstructionTuning(CourseMethod):
             )
         return cls.build(self.knobs, "[methods.instruction_tuning] knobs")
 
-    def records(self, folder):
+    def read(self, folder):
         from tuneoff.data.mixture import read_mixture
 
         if not self.mixture:
@@ -44,4 +47,12 @@ class InstructionTuning(CourseMethod):
                 where="[methods.instruction_tuning]",
                 fix='write mixture = "tasks.jsonl": records with instruction, input and output',
             )
-        return read_mixture(Path(folder) / self.mixture)
+        read = self.model_copy()
+        read._records = tuple(read_mixture(self.mixture, folder=folder))
+        return read
+
+    def content(self):
+        return [self.method, self.knobs, [record.id for record in self._records]]
+
+    def records(self):
+        return list(self._records)

@@ -18,12 +18,23 @@ __all__ = ["PromptFile"]
 class PromptFile(PromptMethod):
     paper: ClassVar[str] = ""
 
-    path: str = knob("", "the text file")
+    path: str = knob("", "the text file; a relative path starts at the study file")
+    text: str = knob("", "the wording itself, instead of a file")
 
-    def fit(self, task, train, seed):
-        file = Path(self.path)
+    def read(self, folder):
+        if self.text:
+            return self
+        file = Path(folder, self.path)
         if not self.path or not file.is_file():
             raise ConfigError(
-                "prompt file not found", where=self.path or None, fix='write [methods.prompt_file] path = "mine.txt"'
+                "prompt file not found",
+                where=file if self.path else None,
+                fix='write [methods.prompt_file] path = "mine.txt", a text file beside the study file',
             )
-        return Prompt(template=file.read_text(encoding="utf-8").strip())
+        return self.model_copy(update={"text": file.read_text(encoding="utf-8").strip()})
+
+    def content(self):
+        return self.text
+
+    def fit(self, task, train, seed):
+        return Prompt(template=self.text)

@@ -131,6 +131,17 @@ class Method(Knobs):
     family: ClassVar[str]
     paper: ClassVar[str]
 
+    def read(self, folder: str) -> "Method":
+        """Itself with the files read that its knobs name; relative paths start at `folder`, the study's.
+
+        Called when a study is planned, so that a missing file is told before anything runs.
+        """
+        return self
+
+    def content(self) -> object:
+        """What it does, for a job's key: the contents of its files, and not their names."""
+        return self
+
 
 class PromptMethod(Method):
     """Changes only the text that is sent."""
@@ -225,8 +236,8 @@ class CourseMethod(Method):
         """What learns."""
         raise NotImplementedError
 
-    def records(self, folder: str) -> list[Record]:
-        """What it learns from; paths are relative to the study's folder."""
+    def records(self) -> list[Record]:
+        """What it learns from."""
         raise NotImplementedError
 
 

@@ -18,7 +18,7 @@ from tuneoff.core.download import Part, fetch, room_for
 from tuneoff.core.files import cache_folder
 from tuneoff.models.kept import converted_folder
 
-__all__ = ["Embedded", "embedded", "is_cached", "made"]
+__all__ = ["Embedded", "embedded", "made"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,11 +39,6 @@ def embedded() -> dict[str, Embedded]:
     """The embedded models by name."""
     table = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
     return TypeAdapter(dict[str, Embedded]).validate_python(table)
-
-
-def is_cached(name: str) -> bool:
-    """Whether the model can be loaded without a network."""
-    return converted_folder(name, embedded()[name].sha256).is_dir()
 
 
 def made(name: str) -> Path:

@@ -96,7 +96,10 @@ class Disagreement:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What the run took, over all jobs. restarts: jobs begun again after an interruption."""
+    """What the run took, over all jobs. restarts: jobs begun again after an interruption.
+
+    shortened: per job whose prompts did not all fit, how many records were cut or lost demonstrations.
+    """
 
     jobs: int
     done: int
@@ -104,6 +107,7 @@ class Spent:
     train_s: float
     score_s: float
     failures: tuple[str, ...]
+    shortened: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +156,7 @@ def facts(
         axes=tuple(_axis(key, rows) for key in AXES),
         curves=_curves(ledger, jobs),
         disagreements=_disagreements(ledger, jobs, rows, verdict.metric, texts or {}),
-        spent=_spent(jobs),
+        spent=_spent(ledger, jobs),
         commands=_commands(folder, study_file(ledger, folder), verdict.recommended),
     )
 
@@ -248,7 +252,9 @@ def _telling(found: Disagreement) -> tuple:
     return -_apart(found.said), round(lean, 9), found.record
 
 
-def _spent(jobs: Sequence[JobRow]) -> Spent:
+def _spent(ledger: Ledger, jobs: Sequence[JobRow]) -> Spent:
+    named = {job.key: f"{job.arm}, seed {job.seed + 1}" for job in jobs}
+    cut = {(row["job"], row["detail"]): None for row in ledger.events() if row["what"] == "shortened"}
     return Spent(
         jobs=len(jobs),
         done=sum(job.status == "done" for job in jobs),
@@ -256,6 +262,7 @@ def _spent(jobs: Sequence[JobRow]) -> Spent:
         train_s=sum(job.cost.train_s for job in jobs),
         score_s=sum(job.cost.score_s for job in jobs),
         failures=tuple(f"{job.arm}, seed {job.seed + 1}: {job.why}" for job in jobs if job.status == "failed"),
+        shortened=tuple(f"{named[job]}, {detail}" for job, detail in cut if job in named),
     )
 
 

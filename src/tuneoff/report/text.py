@@ -71,13 +71,14 @@ def _legend(facts: Facts) -> Text:
 
 
 def _costs(facts: Facts) -> Table:
-    table = _table("What each costs")
+    table = _table("What each costs, and how many settings of it were tried")
     table.add_column("arm", overflow="fold", min_width=10)
+    table.add_column("trials", justify="right")
     for words in COSTS.values():
         table.add_column(words.short, justify="right", overflow="fold")
     for row in facts.judged:
         cells = [words.write(row.standing.cost.get(key)) for key, words in COSTS.items()]
-        table.add_row(Text(row.standing.arm), *cells, style=STYLES[row.mark])
+        table.add_row(Text(row.standing.arm), str(row.standing.trials), *cells, style=STYLES[row.mark])
     return table
 
 
@@ -98,7 +99,7 @@ def _commands(facts: Facts) -> Text:
     spent = facts.spent
     jobs = f"{count(spent.done)} of {count(spent.jobs)} jobs done"
     times = f"{seconds(spent.train_s)} of training and {seconds(spent.score_s)} of scoring"
-    lines = [f"{jobs}, {times}.", *(f"failed: {failure}" for failure in spent.failures), ""]
+    lines = [f"{jobs}, {times}.", *(f"failed: {failure}" for failure in spent.failures), *spent.shortened, ""]
     for command in facts.commands[:3]:
         lines += [f"# {command.purpose}", command.line]
     return Text("\n".join(lines))

@@ -16,7 +16,7 @@ from tuneoff.stats.crossed import Components, spread
 from tuneoff.stats.interval import hidden_share
 from tuneoff.stats.many import ALPHA
 
-__all__ = ["More", "records_for", "settle", "smallest_difference", "visible"]
+__all__ = ["More", "settle", "smallest_difference", "visible"]
 
 POWER = 0.8
 MOST_RECORDS = 50
@@ -40,13 +40,6 @@ def smallest_difference(n: int, disagreement: float = 0.2, tests: int = 1) -> fl
     k = _reach(tests)
     smallest = float(k * np.sqrt(disagreement / (n + k**2)))
     return smallest if smallest <= disagreement else None
-
-
-def records_for(difference: float, disagreement: float = 0.2, tests: int = 1) -> int:
-    """How many records show a difference with 80 % power. Raises ValueError where disagreement is the smaller."""
-    if not 0 < abs(difference) <= disagreement:
-        raise ValueError(f"a difference of {difference} needs a share of disagreements at least as large")
-    return int(np.ceil(_reach(tests) ** 2 * (disagreement / difference**2 - 1)))
 
 
 def visible(c: Components, tests: int = 1) -> float:

@@ -9,7 +9,7 @@
 No method knows that it is combined.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,7 +19,7 @@ from tuneoff.core.identity import content_hash
 from tuneoff.core.seeds import stream
 from tuneoff.models.adapt import BaselineMethod, CourseMethod, Method, PromptMethod, TrainedMethod, WeightMethod
 
-__all__ = ["Arm", "Job", "Part", "Stage", "calibrated_twin", "parse_arm"]
+__all__ = ["Arm", "Job", "Part", "Stage", "calibrated_twin", "held_out", "parse_arm"]
 
 COMBINATION = "combination"
 
@@ -88,18 +88,28 @@ class Arm:
     def with_settings(self, settings: Mapping[str, Mapping[str, Any]]) -> "Arm":
         """The same arm with some knobs changed."""
 
+        return self._each(lambda part: part.method.model_copy(update=dict(settings.get(part.name, {}))))
+
+    def read(self, folder: str) -> "Arm":
+        """The same arm with the files read that its methods name. Raises ConfigError or DataError for what is not."""
+        return self._each(lambda part: part.method.read(folder))
+
+    def _each(self, change: Callable[[Part], Method]) -> "Arm":
         def changed(part: Part | None) -> Part | None:
-            if part is None or part.name not in settings:
-                return part
-            return Part(part.name, part.method.model_copy(update=dict(settings[part.name])))
+            return part and Part(part.name, change(part))
 
         stages = tuple(Stage(tuple(map(changed, s.parts)), changed(s.course)) for s in self.stages)
         return replace(self, prompt=changed(self.prompt), baseline=changed(self.baseline), stages=stages)
 
     def content(self) -> list:
-        """What it does, for its key; the name it goes by is not in it."""
+        """What it does, for its key; the name it goes by is not in it, nor are names of files."""
         stages = [len(stage.parts) for stage in self.stages]
-        return [[[part.name, part.method] for part in self.parts], stages, self.calibrated]
+        return [[[part.name, part.method.content()] for part in self.parts], stages, self.calibrated]
+
+
+def held_out(records: int) -> int:
+    """How many records of a course are kept to check it on: one in ten."""
+    return max(1, records // 10)
 
 
 DEFAULT_PROMPT = "zero_shot"

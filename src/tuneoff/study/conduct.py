@@ -8,12 +8,13 @@ runs/tickets/verdict.json      the verdict
 runs/tickets/best/             the recommended arm's bundle
 """
 
+import json
 import shutil
 import sqlite3
 import time
 import traceback
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import torch
@@ -28,10 +29,10 @@ from tuneoff.study.judgement import Verdict
 from tuneoff.study.outcome import JobRow
 from tuneoff.study.plan import Plan
 from tuneoff.study.race import Entry, Seen, Step, next_step
-from tuneoff.study.spec import StudySpec
+from tuneoff.study.spec import StudySpec, write_spec
 from tuneoff.study.store import Ledger
 from tuneoff.study.verdict import judge, read_verdict, write_verdict
-from tuneoff.study.work import Worker
+from tuneoff.study.work import Fitted, Worker
 
 __all__ = ["Watch", "conduct", "entries_of", "open_base"]
 
@@ -61,18 +62,15 @@ def conduct(
     study_file: Path | None = None,
 ) -> Verdict:
     """Run what is missing, and judge. open_base: loads the model; called only where something is left to run.
-    study_file: where the plan was read from, so that reports can say how to rerun it.
+    study_file: where the plan was read from; None: it was made without one, and the run folder gets it.
 
     Raises StudyError where the folder holds another study, ResourceError where disk or memory run out.
     """
     watch = watch or Watch()
     _make(folder)
-    with _alone(folder):
-        ledger = Ledger(folder / "ledger.sqlite", create=True)
+    with _alone(folder), closing(Ledger(folder / "ledger.sqlite", create=True)) as ledger:
         _same_study(ledger, plan, folder)
-        if study_file is not None:
-            ledger.set_meta("study_file", str(study_file.resolve()))
-            _keep(study_file, folder / "study.toml")
+        _keep(ledger, plan.spec, study_file, folder / "study.toml")
         entries = entries_of(plan)
         if ledger.meta("base"):
             _enter(ledger, plan, plan.ground(ledger.meta("base")))
@@ -162,10 +160,16 @@ def _fit(job: Job, plan: Plan, worker: Worker, ledger: Ledger, watch: Watch) -> 
     for point in fitted.points:
         ledger.add_point(point)
     ledger.finish(job.key, fitted.cost, fitted.outcomes)
+    _note_shortened(ledger, job, "validation", fitted)
     worker.forget_aside(job)
     row = next(row for row in ledger.jobs() if row.key == job.key)
     value = _value(ledger, row, metric := metric_named(plan.task.metrics[0]))
     watch.done(job.label, None if value is None else value[0] if metric.up else -value[0])
+
+
+def _note_shortened(ledger: Ledger, job: Job, split: str, fitted: Fitted) -> None:
+    if fitted.shortened:
+        ledger.note(job.key, "shortened", f"{split}: {fitted.shortened}")
 
 
 @contextmanager
@@ -201,8 +205,9 @@ def _open_test(keys: tuple[str, ...], plan: Plan, worker: Worker, ledger: Ledger
         each = len(plan.data.test)
         watch.job(f"test: {job.label}", fitted + number * each, (len(keys) - number) * each)
         with _failing(job, worker, ledger, watch):
-            outcomes, cost = worker.test(job, row.cost)
-            ledger.finish_test(key, cost, outcomes)
+            tested = worker.test(job, row.cost)
+            ledger.finish_test(key, tested.cost, tested.outcomes)
+            _note_shortened(ledger, job, "test", tested)
             watch.done(f"test: {job.label}", None)
 
 
@@ -288,24 +293,35 @@ def _same_study(ledger: Ledger, plan: Plan, folder: Path) -> None:
 
     Before the first job all may: the first start often ends in a mistake of the study file that is then mended.
     """
-    for key, now, what, fix in (
-        ("study", plan.spec.fingerprint(), "the study file changed", "undo the change (arms, seeds, trials may grow)"),
-        ("data", plan.data_key(), "the data changed", "bring the data back as it was"),
-    ):
-        was = ledger.meta(key)
-        if ledger.begun() and was != now:
-            raise StudyError(
-                f"{what} since this run began", where=folder, fix=f"{fix}, or give --out another folder for a new run"
-            )
-        ledger.set_meta(key, now)
+    begun = ledger.begun()
+    if begun and ledger.meta("study") != plan.spec.fingerprint():
+        changes = plan.spec.changes_since(json.loads(ledger.meta("spec")))
+        raise StudyError(
+            "the study file changed since this run began",
+            where=folder,
+            found="\n".join(changes),
+            fix="undo the change (arms, seeds, trials may grow), or give --out another folder for a new run",
+        )
+    if begun and ledger.meta("data") != plan.data_key():
+        raise StudyError(
+            "the data changed since this run began",
+            where=folder,
+            fix="bring the data back as it was, or give --out another folder for a new run",
+        )
+    ledger.set_meta("study", plan.spec.fingerprint())
+    ledger.set_meta("data", plan.data_key())
     if ledger.meta("spec") != plan.spec.model_dump_json():
         ledger.note("", "study file")  # an arm left out, another margin: what was judged must be judged anew
     ledger.set_meta("spec", plan.spec.model_dump_json())
     ledger.set_meta("folder", plan.spec.folder)
 
 
-def _keep(study_file: Path, copy: Path) -> None:
-    if not copy.exists() or not copy.samefile(study_file):
+def _keep(ledger: Ledger, spec: StudySpec, study_file: Path | None, copy: Path) -> None:
+    """The study beside what it gave: a copy of its file, or the file that says the same where it had none."""
+    ledger.set_meta("study_file", str((study_file or copy).resolve()))
+    if study_file is None:
+        write_spec(spec, copy)
+    elif not copy.exists() or not copy.samefile(study_file):
         write_text(copy, study_file.read_text(encoding="utf-8"))
 
 

@@ -9,7 +9,7 @@ from tuneoff.core.identity import content_hash
 from tuneoff.data.load import Data, load_data
 from tuneoff.data.task import Task
 from tuneoff.engine.train import Schedule
-from tuneoff.study.arm import Arm, Job, Part, calibrated_twin, parse_arm
+from tuneoff.study.arm import Arm, Job, Part, Stage, calibrated_twin, held_out, parse_arm
 from tuneoff.study.spec import StudySpec
 
 __all__ = ["Plan", "make_plan"]
@@ -57,7 +57,14 @@ class Plan:
 
     def training_steps(self, arm: Arm) -> int:
         """Optimiser steps of one job, over all its stages."""
-        return len(arm.stages) * self.schedule.steps(len(self.data.train))
+        return sum(self.schedule.steps(self.lesson(stage)) for stage in arm.stages)
+
+    def lesson(self, stage: Stage) -> int:
+        """How many records a stage learns from, about: a course leaves out what also stands in the person's data."""
+        if stage.course is None:
+            return len(self.data.train)
+        records = len(stage.course.method.records())
+        return max(1, records - held_out(records))
 
     def work(self, arm: Arm) -> float:
         """How much a job is, in records run forward once: for the progress bar's sense of what is left."""
@@ -65,8 +72,8 @@ class Plan:
             return 0.01 * len(self.data.train)
         forward_and_back = 3.0  # a frozen forward and backward takes 2.2 forwards, the hooks the rest
         checks = self.schedule.checks * len(arm.stages) + 1
-        trained = forward_and_back * self.schedule.steps(len(self.data.train)) * self.schedule.batch_size
-        return len(arm.stages) * trained + checks * len(self.data.validation)
+        trained = forward_and_back * self.training_steps(arm) * self.schedule.batch_size
+        return trained + checks * len(self.data.validation)
 
 
 def make_plan(spec: StudySpec) -> Plan:
@@ -82,6 +89,8 @@ def make_plan(spec: StudySpec) -> Plan:
     arms = [parse_arm(entry, spec.methods, where) for entry in spec.arms]
     arms = _with_rows_that_always_stand(arms, data.kind, spec, where)
     _check_names(arms, spec, where)
+    arms = [arm.read(spec.folder) for arm in arms]
+    _check_unlike(arms, where)
     train = spec.train
     schedule = Schedule(
         epochs=train.epochs,
@@ -119,13 +128,6 @@ def _check_names(arms: Sequence[Arm], spec: StudySpec, where: str) -> None:
         raise ConfigError(
             f"two arms are called {twice[0]!r}", where=where, fix='give one a name: {name = "...", use = "..."}'
         )
-    alike = {}
-    for arm in arms:
-        other = alike.setdefault(content_hash(arm.content()), arm.name)
-        if other != arm.name:
-            raise ConfigError(
-                f"the arms {other!r} and {arm.name!r} do the same", where=where, fix="remove one, or change its knobs"
-            )
     used = {part.name for arm in arms for part in _named(arm)}
     idle = sorted(set(spec.methods) - used)
     if idle:
@@ -135,6 +137,16 @@ def _check_names(arms: Sequence[Arm], spec: StudySpec, where: str) -> None:
             found=names,
             fix="add the arm or remove the table",
         )
+
+
+def _check_unlike(arms: Sequence[Arm], where: str) -> None:
+    alike: dict[str, str] = {}
+    for arm in arms:
+        other = alike.setdefault(content_hash(arm.content()), arm.name)
+        if other != arm.name:
+            raise ConfigError(
+                f"the arms {other!r} and {arm.name!r} do the same", where=where, fix="remove one, or change its knobs"
+            )
 
 
 def _named(arm: Arm) -> list[Part]:

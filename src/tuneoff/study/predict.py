@@ -3,11 +3,14 @@
 import json
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tuneoff.core.errors import StudyError, nearest
-from tuneoff.data.read import read_records
+from tuneoff.data.format import Row
+from tuneoff.data.read import read_rows, to_records
 from tuneoff.data.record import Record
 from tuneoff.models.base import Base
 from tuneoff.models.embedded import embedded
@@ -19,7 +22,7 @@ from tuneoff.study.spec import ModelSpec, StudySpec
 from tuneoff.study.store import Ledger
 from tuneoff.study.verdict import read_verdict
 
-__all__ = ["answer_records", "open_ready", "read_questions", "spec_of"]
+__all__ = ["Questions", "answer_records", "open_ready", "read_questions", "spec_of"]
 
 
 def spec_of(folder: Path) -> StudySpec | None:
@@ -33,16 +36,27 @@ def spec_of(folder: Path) -> StudySpec | None:
     return StudySpec.build({**table, "folder": where or "."}, str(folder))
 
 
-def read_questions(folder: Path, source: str) -> list[Record]:
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """Records to answer, with the rows that they were made from, all columns of them."""
+
+    records: list[Record]
+    rows: list[Mapping[str, Any]]
+
+
+def read_questions(folder: Path, source: str) -> Questions:
     """Records to answer, in the columns of the study; `-` reads JSON lines from standard input."""
     spec = spec_of(folder)
-    columns = spec.data.input if spec else []
-    if source != "-":
-        return read_records(source, input=columns, answered=False)
+    rows = list(read_rows(source)) if source != "-" else _piped()
+    records = to_records(rows, source, input=spec.data.input if spec else [], answered=False)
+    return Questions(records, [row.table for row in rows])
+
+
+def _piped() -> list[Row]:
     with tempfile.NamedTemporaryFile("w", suffix=".jsonl", encoding="utf-8") as file:
         file.write(sys.stdin.read())
         file.flush()
-        return read_records(file.name, input=columns, answered=False)
+        return list(read_rows(file.name))
 
 
 def answer_records(folder: Path, arm: str, records: Sequence[Record]) -> list[str]:

@@ -18,16 +18,19 @@ gives an arm a name and knobs of its own: {name = "wide", use = "lora", lora = {
 """
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+import tomli_w
 from pydantic import Field
 
 from tuneoff.core.config import Knobs, knob
 from tuneoff.core.errors import ConfigError
+from tuneoff.core.files import write_text
 from tuneoff.core.identity import content_hash
 
-__all__ = ["DataSpec", "ModelSpec", "StudySpec", "TrainSpec", "read_spec"]
+__all__ = ["DataSpec", "ModelSpec", "StudySpec", "TrainSpec", "read_spec", "write_spec"]
 
 
 class ModelSpec(Knobs):
@@ -103,8 +106,25 @@ class StudySpec(Knobs):
 
     def fingerprint(self) -> str:
         """What must not change under a finished run: all but arms, seeds, trials, knobs, name and margin."""
-        free = {"arms", "seeds", "trials", "methods", "name", "margin"}
-        return content_hash(self.model_dump(mode="json", exclude=free | {"folder"}))
+        return content_hash(self._settled(self.model_dump(mode="json")))
+
+    def changes_since(self, earlier: Mapping[str, Any]) -> list[str]:
+        """What of it differs from an earlier form, as `[data] answer: 'label' -> 'team'`."""
+        was, now = (_flat(self._settled(table)) for table in (earlier, self.model_dump(mode="json")))
+        return [f"{key}: {was.get(key)!r} -> {now.get(key)!r}" for key in now if was.get(key) != now[key]]
+
+    @staticmethod
+    def _settled(table: Mapping[str, Any]) -> dict[str, Any]:
+        free = {"arms", "seeds", "trials", "methods", "name", "margin", "folder"}
+        return {key: value for key, value in table.items() if key not in free}
+
+
+def _flat(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Keys as the file shows them: `metric`, `[data] answer`."""
+    flat = {}
+    for key, value in table.items():
+        flat |= {f"[{key}] {name}": inner for name, inner in value.items()} if isinstance(value, dict) else {key: value}
+    return flat
 
 
 def read_spec(path: Path) -> StudySpec:
@@ -124,3 +144,14 @@ def read_spec(path: Path) -> StudySpec:
     if "folder" in table:
         raise ConfigError("unknown key 'folder'", where=path, fix="remove it")
     return StudySpec.build({**table, "folder": str(path.resolve().parent)}, where=str(path))
+
+
+def write_spec(spec: StudySpec, path: Path) -> None:
+    """Write a study that was made without a file as the file that says the same, from wherever it is read."""
+    table = spec.model_dump(mode="json", exclude_defaults=True, exclude={"folder"})
+    for part, keys in (("data", ("path", "train", "validation", "test")), ("model", ("name",))):
+        for key in keys:
+            place = Path(spec.folder, table.get(part, {}).get(key, ""))
+            if table.get(part, {}).get(key) and place.exists():
+                table[part][key] = str(place.resolve())
+    write_text(path, tomli_w.dumps({"version": spec.version, **table}))

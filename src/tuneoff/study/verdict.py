@@ -101,7 +101,11 @@ def read_verdict(path: Path) -> Verdict:
         raise StudyError(
             "this folder holds no verdict yet", where=path, fix="tuneoff run study.toml --out DIR ends in one"
         )
-    table = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        fix = "tuneoff run on the same folder writes it anew from the ledger"
+        raise StudyError("the verdict cannot be read", where=path, found=error, fix=fix) from None
     if table.get("version") != VERSION:
         raise StudyError(
             "this verdict was written by another version of tuneoff",

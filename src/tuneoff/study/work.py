@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -35,14 +36,13 @@ from tuneoff.evaluation.run import (
 )
 from tuneoff.models.adapt import AdapterMethod, TrainedMethod
 from tuneoff.models.base import Base
-from tuneoff.study.arm import Job, Part, Stage
+from tuneoff.study.arm import Job, Part, Stage, held_out
 from tuneoff.study.bundle import Tuned, TunedPart, freed, load_tuned, save_tuned, tensors_of
 from tuneoff.study.outcome import Outcome, Point, Split
 from tuneoff.study.plan import Plan
 
 __all__ = ["Fitted", "Worker"]
 
-COURSE_HELD_OUT = 10  # one record in ten of a course is kept to check it on
 PRIOR_RECORDS = 64  # a mean over this many estimates a label's prior to a few per cent
 MOST_NEW_TOKENS = 512
 
@@ -51,11 +51,23 @@ Tick = Callable[[int, int, float | None], None]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fitted:
-    """What fitting gave: validation outcomes of the best check, the curve, the cost."""
+    """What fitting gave: validation outcomes of the best check, the curve, the cost. Or what the test gave.
+
+    shortened: in words, how many of the records that were answered had to be cut to fit; empty where none.
+    """
 
     outcomes: list[Outcome]
     points: list[Point] = field(default_factory=list)
     cost: Cost = field(default_factory=Cost)
+    shortened: str = ""
+
+
+class Answered(NamedTuple):
+    """Answers in the records' order. prompt_tokens: what asking took, on average."""
+
+    answers: list[Answer]
+    prompt_tokens: float
+    shortened: str
 
 
 class Worker:
@@ -76,30 +88,34 @@ class Worker:
             return Fitted(outcomes=self._outcomes(job, "validation", answers), cost=cost)
         tuned, curves = self._train(job, tick)
         tuned = self._calibrated(job, tuned)
-        answers, prompt_tokens = self._answers(tuned, self.plan.data.validation)
+        answered = self._answers(tuned, self.plan.data.validation)
         size = save_tuned(tuned, self.place(job), self.base)
         cost = Cost(
-            prompt_tokens=prompt_tokens,
+            prompt_tokens=answered.prompt_tokens,
             trainable=sum(part.numbers for part in tuned.parts),
             train_s=time.perf_counter() - began + sum(curve.earlier_s for curve in curves),
             train_tokens=sum(curve.tokens for curve in curves),
             peak_bytes=max((curve.peak_bytes for curve in curves if curve.peak_bytes), default=None),
             artifact_bytes=size,
         )
-        outcomes = self._outcomes(job, "validation", answers)
-        return Fitted(outcomes=outcomes, points=self._points(job, curves), cost=cost)
+        outcomes = self._outcomes(job, "validation", answered.answers)
+        points = self._points(job, curves)
+        return Fitted(outcomes=outcomes, points=points, cost=cost, shortened=answered.shortened)
 
-    def test(self, job: Job, cost: Cost) -> tuple[list[Outcome], Cost]:
+    def test(self, job: Job, cost: Cost) -> Fitted:
         """Answer the sealed test set with what the job left behind. cost: what fitting cost."""
         began = time.perf_counter()
         records = self.plan.data.test
         if job.arm.baseline:
-            answers = self._baseline(job, records)
+            answered = Answered(self._baseline(job, records), cost.prompt_tokens, "")
         else:
-            answers, prompt_tokens = self._answers(self.tuned(job), records)
-            cost = replace(cost, prompt_tokens=prompt_tokens)
-        cost = replace(cost, score_s=time.perf_counter() - began)
-        return self._outcomes(job, "test", answers), cost
+            answered = self._answers(self.tuned(job), records)
+        score_s = time.perf_counter() - began
+        return Fitted(
+            outcomes=self._outcomes(job, "test", answered.answers),
+            cost=replace(cost, prompt_tokens=answered.prompt_tokens, score_s=score_s),
+            shortened=answered.shortened,
+        )
 
     def check_lengths(self) -> None:
         """Raise DataError where a record does not fit, asked plainly: it would break every arm, some at their test."""
@@ -200,7 +216,7 @@ class Worker:
         """What a stage learns from, and how it is checked: the person's records, or a course of its own."""
         if stage.course is not None:
             records = self._course(stage.course)
-            held = max(1, len(records) // COURSE_HELD_OUT)
+            held = held_out(len(records))
             examples = self.encode(Prompt(), records, worn.taken)
             return examples[held:], lambda: self._loss_check(worn, examples[:held])
         validation = self.encode(prompt, self.plan.data.validation, worn.taken)
@@ -211,7 +227,7 @@ class Worker:
         """The mixture in an order of its own, without what also stands in the person's task."""
         data = self.plan.data
         own = {_said(record) for record in (*data.train, *data.validation, *data.test)} - {""}
-        mixture = in_order(course.method.records(self.plan.spec.folder), stratified=False)
+        mixture = in_order(course.method.records(), stratified=False)
         records = [record for record in mixture if _said(record) not in own]
         if len(records) < 2:
             raise DataError(
@@ -245,14 +261,14 @@ class Worker:
             scores = label_scores(worn, self.task, examples, cache=self.cache, scorer=self._score)
         return replace(tuned, prior=tuple(label_prior(scores)))
 
-    def _answers(self, tuned: Tuned, records: Sequence[Record]) -> tuple[list[Answer], float]:
-        """Answers in the records' order, and the mean number of tokens that asking took."""
+    def _answers(self, tuned: Tuned, records: Sequence[Record]) -> Answered:
         with tuned.worn(self.base) as worn:
             examples = self.encode(tuned.prompt, records, worn.taken)
             answers = answer_examples(
                 worn, self.task, examples, cache=self.cache, prior=tuned.prior, scorer=self._score
             )
-        return answers, worn.taken + sum(len(example.ids.prompt) for example in examples) / len(examples)
+        prompt_tokens = worn.taken + sum(len(example.ids.prompt) for example in examples) / len(examples)
+        return Answered(answers, prompt_tokens, _shortened(examples))
 
     def _score(self, worn: Worn, prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]]) -> Tensor:
         """Scores of choices; those of the bare base are kept, since a calibrated twin asks the same again."""
@@ -316,6 +332,15 @@ class Worker:
             return 0
         longest = max(len(self.base.chat.answer_ids(record.target)) for record in self.plan.data.train)
         return min(MOST_NEW_TOKENS, longest + longest // 4 + 1)
+
+
+def _shortened(examples: Sequence[Example]) -> str:
+    """How many records lost text or demonstrations so that they fit, in words."""
+    cut = sum(example.cut > 0 for example in examples)
+    fewer = sum(example.dropped_demonstrations > 0 for example in examples)
+    said = [f"{cut} were cut"] if cut else []
+    said += [f"{fewer} lost demonstrations"] if fewer else []
+    return f"of {len(examples)} records {' and '.join(said)} to fit" if said else ""
 
 
 def _said(record: Record) -> str:

@@ -29,7 +29,7 @@ SMALL = {"rank": 2, "length": 3}  # where a method has these knobs and the case 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A method under test. name: as a study would write it. knobs: where it cannot do without. folder: empty."""
+    """A method under test. name: as a study would write it. knobs: where it cannot do without. folder: of its files."""
 
     name: str
     knobs: Mapping[str, object] = field(default_factory=dict)
@@ -41,4 +41,4 @@ class Case:
 
     def method(self) -> Method:
         small = {knob: value for knob, value in SMALL.items() if knob in self.cls.model_fields}
-        return self.cls.build({**small, **self.knobs}, self.name)
+        return self.cls.build({**small, **self.knobs}, self.name).read(str(self.folder))

@@ -1,5 +1,6 @@
 """tuneoff predict: records in, JSON lines out."""
 
+import csv
 import json
 
 import pytest
@@ -36,7 +37,8 @@ def test_one_json_line_per_record(run, questions):
     assert result.exit_code == 0, result.output
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert [line["text"] for line in lines] == [row["text"] for row in QUESTIONS]
-    assert all(line["answer"] in ("good", "bad") for line in lines)
+    assert [line["id"] for line in lines] == [row["id"] for row in QUESTIONS], "columns that are not asked about stay"
+    assert all(line["prediction"] in ("good", "bad") for line in lines)
 
 
 def test_into_a_file(run, questions, tmp_path):
@@ -49,6 +51,24 @@ def test_into_a_file(run, questions, tmp_path):
     assert again.exit_code == 2
     assert "the output file exists" in again.stderr
     assert "remove it, or give --out another name" in again.stderr
+
+
+def test_the_ending_says_the_format(run, questions, tmp_path):
+    out = tmp_path / "out.csv"
+    assert RUN.invoke(app, ["predict", str(run), str(questions), "-a", "tfidf", "-o", str(out)]).exit_code == 0
+    with out.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["text"], row["id"]) for row in rows] == [(row["text"], row["id"]) for row in QUESTIONS]
+    odd = RUN.invoke(app, ["predict", str(run), str(questions), "-a", "tfidf", "-o", str(tmp_path / "out.pdf")])
+    assert odd.exit_code == 2
+    assert "cannot tell the format to write" in odd.stderr
+    assert ".jsonl" in odd.stderr
+
+
+def test_a_prediction_takes_no_column_away(run, tmp_path):
+    told = put_rows(tmp_path / "told.jsonl", [{**row, "answer": "mine"} for row in QUESTIONS])
+    result = RUN.invoke(app, ["predict", str(run), str(told), "--arm", "majority"])
+    assert {json.loads(line)["answer"] for line in result.stdout.splitlines()} == {"mine"}
 
 
 def test_standard_input(run):

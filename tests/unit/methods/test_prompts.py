@@ -68,14 +68,16 @@ def test_nearest_shows_the_most_alike_and_never_the_record_itself():
 def test_the_persons_own_wording(tmp_path):
     file = tmp_path / "mine.txt"
     file.write_text("\nTicket: {text}\nTeam?\n\n", encoding="utf-8")
-    prompt = PromptFile(path=str(file)).fit(TASK, TRAIN, 0)
+    method = PromptFile(path="mine.txt").read(str(tmp_path))
+    assert PromptFile(text="Ticket: {text}\nTeam?").content() == method.content()
+    prompt = method.fit(TASK, TRAIN, 0)
     assert prompt.template == "Ticket: {text}\nTeam?"
     (turn,) = prompt.render(Record(fields={"text": "no power"}, target="a"))
     assert turn.content == "Ticket: no power\nTeam?"
 
 
 @pytest.mark.parametrize("path", ["", "nowhere.txt"])
-def test_a_wording_that_is_not_there(path):
+def test_a_wording_that_is_not_there(path, tmp_path):
     with pytest.raises(ConfigError, match="prompt file not found") as caught:
-        PromptFile(path=path).fit(TASK, TRAIN, 0)
+        PromptFile(path=path).read(str(tmp_path))
     assert '[methods.prompt_file] path = "mine.txt"' in str(caught.value)

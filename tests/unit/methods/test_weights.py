@@ -55,12 +55,12 @@ def test_a_course_cannot_train_what_has_no_weights():
 def test_the_records_of_a_course(tmp_path):
     rows = [{"instruction": "Write the plural.", "input": "mouse", "output": "mice"}]
     (tmp_path / "tasks.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (record,) = InstructionTuning(mixture="tasks.jsonl").records(str(tmp_path))
+    (record,) = InstructionTuning(mixture="tasks.jsonl").read(str(tmp_path)).records()
     assert (record.instruction, record.target) == ("Write the plural.", "mice")
     assert "mouse" in record.text
 
 
 def test_a_course_without_a_mixture(tmp_path):
     with pytest.raises(ConfigError, match="instruction tuning needs a mixture of tasks") as caught:
-        InstructionTuning().records(str(tmp_path))
+        InstructionTuning().read(str(tmp_path))
     assert 'write mixture = "tasks.jsonl"' in str(caught.value)

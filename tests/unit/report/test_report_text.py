@@ -55,3 +55,14 @@ def test_names_are_no_markup(tmp_path):
     assert "[red]lora[/red]" in text
     assert "[bold]open" in text
     assert "Recommended: no arm" in text
+
+
+def test_records_that_were_cut_are_told(tmp_path):
+    finished(tmp_path)
+    ledger = open_ledger(tmp_path)
+    job = next(row for row in ledger.jobs() if row.arm == "few_shot")
+    for _ in range(2):  # a restarted job notes it again
+        ledger.note(job.key, "shortened", "test: of 150 records 3 lost demonstrations to fit")
+    ledger.close()
+    said = painted(tmp_path)
+    assert said.count(f"few_shot, seed {job.seed + 1}, test: of 150 records 3 lost demonstrations to fit") == 1

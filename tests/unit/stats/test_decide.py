@@ -5,7 +5,7 @@ import pytest
 
 from tuneoff.stats.crossed import Components, components
 from tuneoff.stats.decide import Beats, cheapest, finalists, winners
-from tuneoff.stats.power import More, records_for, settle, smallest_difference, visible
+from tuneoff.stats.power import More, settle, smallest_difference, visible
 
 
 def test_finalists_are_the_eight_best():
@@ -31,16 +31,6 @@ def test_smallest_visible_difference():
     assert smallest_difference(1000) == pytest.approx(0.0394, abs=1e-3)
     assert smallest_difference(1000, tests=10) > smallest_difference(1000)
     assert smallest_difference(5, disagreement=0.1) is None
-
-
-def test_records_for_turns_smallest_difference_round():
-    n = records_for(0.05, disagreement=0.2)
-    assert smallest_difference(n) <= 0.05 < smallest_difference(n - 1)
-
-
-def test_a_difference_above_the_disagreement_is_refused():
-    with pytest.raises(ValueError, match="disagreements at least as large"):
-        records_for(0.3, disagreement=0.2)
 
 
 def test_records_settle_a_tie_that_seeds_do_not_trouble():

@@ -214,11 +214,19 @@ def test_changed_data_is_refused(study):
     ]
 
 
-@pytest.mark.parametrize("more", [{"prompt": {"instruction": "Good?"}}, {"train": {"epochs": 3}}, {"seed": 5}])
-def test_a_changed_study_is_refused(study, more):
+@pytest.mark.parametrize(
+    ("more", "change"),
+    [
+        ({"prompt": {"instruction": "Good?"}}, "[prompt] instruction: '' -> 'Good?'"),
+        ({"train": {"epochs": 3}}, "[train] epochs: 1.0 -> 3.0"),
+        ({"seed": 5}, "seed: 0 -> 5"),
+    ],
+)
+def test_a_changed_study_is_refused(study, more, change):
     assert refused(study, **more).splitlines() == [
         "the study file changed since this run began",
         f"  where:   {study.run}",
+        f"  found:   {change}",
         "  do:      undo the change (arms, seeds, trials may grow), or give --out another folder for a new run",
     ]
     assert study.conduct() is not None, "and nothing was spoiled"

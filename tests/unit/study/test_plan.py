@@ -85,7 +85,9 @@ def test_knobs_that_nobody_uses(tmp_path):
 def test_knobs_of_what_a_course_trains_stand_with_the_course(tmp_path):
     """instruction_tuning trains lora by default, with knobs of its own table."""
     assert "[methods.lora] has knobs" in message(tmp_path, ["instruction_tuning"], methods={"lora": {"rank": 2}})
-    plan(tmp_path, ["instruction_tuning -> lora"], methods={"lora": {"rank": 2}})
+    (tmp_path / "tasks.jsonl").write_text('{"instruction": "Say it.", "input": "a", "output": "b"}\n')
+    mixture = {"instruction_tuning": {"mixture": "tasks.jsonl"}}
+    plan(tmp_path, ["instruction_tuning -> lora"], methods={"lora": {"rank": 2}, **mixture})
 
 
 @pytest.mark.parametrize(
@@ -156,3 +158,35 @@ def test_the_ground_is_base_data_and_study(tmp_path):
 def test_data_mistakes_come_through(tmp_path):
     with pytest.raises(DataError, match="file not found"):
         plan(tmp_path, ["zero_shot"], data={"path": "none.jsonl"})
+
+
+@pytest.mark.parametrize(
+    ("method", "knob", "name", "before", "after"),
+    [
+        ("prompt_file", "path", "mine.txt", "Ticket: {text}", "The ticket: {text}"),
+        (
+            "instruction_tuning",
+            "mixture",
+            "tasks.jsonl",
+            '{"instruction": "Say it.", "input": "a", "output": "b"}\n',
+            '{"instruction": "Say it.", "input": "a", "output": "c"}\n',
+        ),
+    ],
+)
+def test_a_jobs_key_holds_its_files_contents_and_not_their_names(tmp_path, method, knob, name, before, after):
+    def key(file, text):
+        (tmp_path / file).write_text(text)
+        made = plan(tmp_path, [method], methods={method: {knob: file}})
+        return made.job(made.arm(method), 0, 0, made.ground("base")).key
+
+    was = key(name, before)
+    assert key(f"moved_{name}", before) == was
+    assert key(name, after) != was
+
+
+def test_a_course_steps_over_its_own_records(tmp_path):
+    rows = "".join(f'{{"instruction": "Say it.", "input": "{n}", "output": "{n}{n}"}}\n' for n in range(100))
+    (tmp_path / "tasks.jsonl").write_text(rows)
+    entry = "instruction_tuning -> lora"
+    made = plan(tmp_path, [entry], methods={"instruction_tuning": {"mixture": "tasks.jsonl"}})
+    assert made.training_steps(made.arm(entry)) == 12 + 3, "90 of 100 records, then 24, in batches of 8"

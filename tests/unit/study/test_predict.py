@@ -41,23 +41,23 @@ def message(*words):
 
 
 def test_records_without_answers_are_read(run, questions):
-    records = read_questions(run, questions)
+    records = read_questions(run, questions).records
     assert [record.fields for record in records] == QUESTIONS
     assert {record.target for record in records} == {""}
 
 
 @pytest.mark.parametrize("arm", ["", "zero_shot", "zero_shot (calibrated)", "lora", "majority", "tfidf"])
 def test_every_arm_answers_records_without_answers(run, questions, arm):
-    answers = answer_records(run, arm, read_questions(run, questions))
+    answers = answer_records(run, arm, read_questions(run, questions).records)
     assert len(answers) == 6
     assert set(answers) <= {"good", "bad"}
 
 
 def test_answers_do_not_depend_on_the_answers_given(run, tmp_path):
-    plain = read_questions(run, str(put_rows(tmp_path / "a.jsonl", QUESTIONS)))
+    plain = read_questions(run, str(put_rows(tmp_path / "a.jsonl", QUESTIONS))).records
     for label in ("good", "bad", "neither"):
         told = put_rows(tmp_path / f"{label}.jsonl", [{**row, "label": label} for row in QUESTIONS])
-        assert answer_records(run, "lora", read_questions(run, str(told))) == answer_records(run, "lora", plain)
+        assert answer_records(run, "lora", read_questions(run, str(told)).records) == answer_records(run, "lora", plain)
 
 
 def test_the_run_answers_its_test_records_as_it_was_judged(run):
@@ -72,14 +72,14 @@ def test_the_run_answers_its_test_records_as_it_was_judged(run):
 def test_from_standard_input(run, monkeypatch):
     text = "".join(json.dumps(row) + "\n" for row in QUESTIONS)
     monkeypatch.setattr(sys, "stdin", io.StringIO(text))
-    assert [record.fields for record in read_questions(run, "-")] == QUESTIONS
+    assert [record.fields for record in read_questions(run, "-").records] == QUESTIONS
 
 
 def test_a_bundle_stands_alone(run, questions):
     told = json.loads((run / "verdict.json").read_text())
     artifact = run / next(s for s in told["standings"] if s["arm"] == "lora")["artifact"]
     assert spec_of(artifact) is None
-    records = read_questions(artifact, questions)
+    records = read_questions(artifact, questions).records
     assert answer_records(artifact, "", records) == answer_records(run, "lora", records)
 
 
@@ -134,6 +134,6 @@ def test_a_changed_model_is_not_answered_with(run, questions, tmp_path):
             (copy / file.name).write_bytes(file.read_bytes())
     facts["base"]["fingerprint"] = "another"
     (copy / "bundle.json").write_text(json.dumps(facts))
-    said = message(copy, "", read_questions(copy, questions))
+    said = message(copy, "", read_questions(copy, questions).records)
     assert said.startswith("this bundle was made for another model")
     assert "allowed: another" in said

@@ -88,7 +88,8 @@ def test_an_arm_is_fitted_saved_and_tested(worker, base, entry):
     assert fitted.cost.prompt_tokens > 0
     trained = bool(work.plan.arm(entry).stages)
     assert (fitted.cost.trainable > 0, fitted.cost.train_tokens > 0, bool(fitted.points)) == (trained,) * 3
-    outcomes, cost = work.test(job(work, entry), fitted.cost)
+    tested = work.test(job(work, entry), fitted.cost)
+    outcomes, cost = tested.outcomes, tested.cost
     assert same(before, base)
     assert {o.split for o in outcomes} == {"test"}
     assert cost.trainable == fitted.cost.trainable
@@ -147,7 +148,8 @@ def test_baselines(worker):
     work = worker("zero_shot")
     for name in ("majority", "tfidf"):
         fitted = work.fit(job(work, name))
-        outcomes, cost = work.test(job(work, name), fitted.cost)
+        tested = work.test(job(work, name), fitted.cost)
+        outcomes, cost = tested.outcomes, tested.cost
         assert len(outcomes) == 3 * 6
         assert cost.prompt_tokens == 0.0
         assert not work.place(job(work, name)).exists()
@@ -161,7 +163,7 @@ def test_free_text_is_generated_and_scored(worker):
     fitted = work.fit(job(work, "lora"))
     assert {o.metric for o in fitted.outcomes} == {"token_f1", "exact_match", "rouge_l", "chrf", "nll"}
     assert all(o.stats is not None for o in fitted.outcomes)
-    outcomes, _ = work.test(job(work, "lora"), fitted.cost)
+    outcomes = work.test(job(work, "lora"), fitted.cost).outcomes
     assert len({o.record for o in outcomes}) == 6
 
 
@@ -188,9 +190,8 @@ def test_instruction_tuning_then_the_persons_own(worker, method):
 
 
 def test_a_mixture_that_is_not_named(worker):
-    work = worker("instruction_tuning")
     with pytest.raises(ConfigError) as caught:
-        work.fit(job(work, "instruction_tuning"))
+        worker("instruction_tuning")
     assert "instruction tuning needs a mixture of tasks" in str(caught.value)
 
 
@@ -225,5 +226,20 @@ def test_prompt_tokens_count_the_soft_prompt(worker):
 def test_cost_of_fitting_is_kept_at_the_test(worker):
     work = worker("zero_shot")
     work.fit(job(work, "zero_shot"))
-    _, cost = work.test(job(work, "zero_shot"), Cost(train_s=5.0, artifact_bytes=9))
+    cost = work.test(job(work, "zero_shot"), Cost(train_s=5.0, artifact_bytes=9)).cost
     assert (cost.train_s, cost.artifact_bytes) == (5.0, 9)
+
+
+def test_how_many_records_were_cut_is_told(worker):
+    long = [{**row, "text": row["text"] + " word" * (600 if at % 3 == 0 else 0)} for at, row in enumerate(rows())]
+    work = worker("few_shot", tables=long, data={"too_long": "truncate_right"})
+    cut = sum(len(record.text) > 1000 for record in work.plan.data.validation)
+    assert cut > 0
+    said = work.fit(job(work, "few_shot")).shortened
+    assert said.startswith(f"of {len(work.plan.data.validation)} records {cut} were cut and ")
+    assert said.endswith(" lost demonstrations to fit")
+
+
+def test_nothing_is_told_where_all_fits(worker):
+    work = worker("zero_shot")
+    assert work.fit(job(work, "zero_shot")).shortened == ""
