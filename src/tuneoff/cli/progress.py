@@ -19,8 +19,8 @@ FEW_TEST_RECORDS = 150
 ENOUGH_TO_TELL = 0.05  # of the work must be done before what is left can be told from it
 
 
-def race(study: Path, out: Path | None = None) -> Path:
-    """Run a study file into its folder and paint the verdict. Returns the folder."""
+def race(study: Path, out: Path | None = None, *, retry: bool = False) -> Path:
+    """Run a study file into its folder and paint the verdict. Returns the folder. retry: failed jobs too."""
     from tuneoff.report.facts import facts
     from tuneoff.report.folder import open_ledger
     from tuneoff.report.html import write_report
@@ -39,7 +39,7 @@ def race(study: Path, out: Path | None = None) -> Path:
     if plan.task.kind == "choice" and len(plan.data.test) < FEW_TEST_RECORDS:
         console.print(visible(len(plan.data.test)), markup=False)
     with Shown(console) as shown:
-        verdict = conduct(plan, folder, lambda: open_base(spec), shown, study_file=study)
+        verdict = conduct(plan, folder, lambda: open_base(spec), shown, study_file=study, retry=retry)
     ledger = open_ledger(folder)
     paint(facts(verdict, ledger, folder=folder), Console())
     ledger.close()

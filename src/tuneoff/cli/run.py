@@ -11,8 +11,9 @@ __all__ = ["run"]
 def run(
     study: Annotated[Path, typer.Argument(help="the study file")],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="the run folder; else runs/NAME")] = None,
+    retry: Annotated[bool, typer.Option("--retry-failed", help="try jobs again that failed")] = False,
 ) -> None:
     """Run a study, go on with an interrupted one, or say that all is done."""
     from tuneoff.cli.progress import race
 
-    race(study, out)
+    race(study, out, retry=retry)

@@ -10,7 +10,8 @@ __all__ = ["Task"]
 class Task:
     """kind: `choice` (one of `labels`, scored by log-likelihood) or `text` (generated).
 
-    metrics: names of metric plugins; the first one decides. max_answer_tokens: where generation stops.
+    normalise: what a label's log-likelihood is divided by, its tokens (end of turn included) or its bytes, so that
+    long labels are not at a disadvantage; none: nothing. metrics: names of metric plugins; the first one decides. max_answer_tokens: where generation stops.
     """
 
     name: str
@@ -19,3 +20,4 @@ class Task:
     instruction: str = ""
     metrics: tuple[str, ...] = ()
     max_answer_tokens: int = 64
+    normalise: Literal["none", "tokens", "bytes"] = "none"

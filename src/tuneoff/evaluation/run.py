@@ -59,12 +59,23 @@ def answer_examples(
 def label_scores(
     worn: Worn, task: Task, examples: Sequence[Example], *, cache: ContextCache | None, scorer: Scorer | None = None
 ) -> Tensor:
-    """[N, labels] log-probabilities of the labels."""
+    """[N, labels] log-probabilities of the labels, divided by their lengths where the task says so."""
     prompts = [example.ids.prompt for example in examples]
     answers = [worn.base.chat.answer_ids(label) for label in task.labels]
     if scorer is not None:
-        return scorer(worn, prompts, answers)
-    return score_choices(worn, prompts, answers, cache=cache, batch_size=BATCH)
+        scores = scorer(worn, prompts, answers)
+    else:
+        scores = score_choices(worn, prompts, answers, cache=cache, batch_size=BATCH)
+    return scores / torch.tensor(_lengths(task, answers), dtype=scores.dtype)
+
+
+def _lengths(task: Task, answers: Sequence[Sequence[int]]) -> list[int]:
+    match task.normalise:
+        case "tokens":
+            return [len(answer) for answer in answers]
+        case "bytes":
+            return [len(label.encode()) for label in task.labels]
+    return [1] * len(answers)
 
 
 def label_prior(scores_NC: Tensor) -> list[float]:

@@ -21,3 +21,10 @@ class SoftPrompt(SoftPromptMethod):
             "prompt_tuning_init": "RANDOM",
         }
         return config, {"prompt_embeddings": rows}
+
+    @classmethod
+    def from_peft(cls, config, state):
+        if config["peft_type"] != "PROMPT_TUNING":
+            return None
+        rows = state["prompt_embeddings"].float()
+        return cls(length=len(rows), start="random"), {"P": rows}

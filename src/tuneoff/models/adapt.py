@@ -217,6 +217,11 @@ class AdapterMethod(TrainedMethod):
         """(adapter_config entries, state dict) as the `peft` library reads them, or None where it has no such type."""
         return None
 
+    @classmethod
+    def from_peft(cls, config: Mapping[str, object], state: Tensors) -> tuple["AdapterMethod", Tensors] | None:
+        """The inverse, for methods of one site: the method and the site's tensors; None where this is not its type."""
+        return None
+
 
 class WeightMethod(TrainedMethod):
     """Trains some of the model's own weights."""

@@ -16,7 +16,6 @@ from pydantic.dataclasses import dataclass
 
 from tuneoff.core.download import Part, fetch, room_for
 from tuneoff.core.files import cache_folder
-from tuneoff.models.kept import converted_folder
 
 __all__ = ["Embedded", "embedded", "made"]
 

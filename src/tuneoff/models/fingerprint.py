@@ -6,6 +6,7 @@ model is read once, not at every start.
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from tuneoff.core.files import cache_folder, write_text
@@ -28,9 +29,9 @@ FILES = (
 )
 
 
-def folder_fingerprint(folder: Path) -> str:
+def folder_fingerprint(folder: Path, files: Sequence[str] = FILES) -> str:
     """64 hex digits over the files that make the model; a README or an optimizer's state beside them has no say."""
-    paths = sorted({path for pattern in FILES for path in folder.glob(pattern) if path.is_file()})
+    paths = sorted({path for pattern in files for path in folder.glob(pattern) if path.is_file()})
     return content_hash([[path.name, remembered_hash(path)] for path in paths], length=64)
 
 

@@ -157,7 +157,7 @@ def facts(
         curves=_curves(ledger, jobs),
         disagreements=_disagreements(ledger, jobs, rows, verdict.metric, texts or {}),
         spent=_spent(ledger, jobs),
-        commands=_commands(folder, study_file(ledger, folder), verdict.recommended),
+        commands=_commands(folder, study_file(ledger, folder), verdict.recommended, jobs),
     )
 
 
@@ -266,7 +266,7 @@ def _spent(ledger: Ledger, jobs: Sequence[JobRow]) -> Spent:
     )
 
 
-def _commands(folder: Path, study_file: Path, recommended: str | None) -> tuple[Command, ...]:
+def _commands(folder: Path, study_file: Path, recommended: str | None, jobs: Sequence[JobRow]) -> tuple[Command, ...]:
     run, study, again = (shlex.quote(str(path)) for path in (folder, study_file, f"{folder}-again"))
     ledger = shlex.quote(str(folder / LEDGER))
     lines = [
@@ -276,6 +276,8 @@ def _commands(folder: Path, study_file: Path, recommended: str | None) -> tuple[
         Command("see the verdict in the terminal", f"tuneoff show {run}"),
         Command("see the rows behind the figures", f"sqlite3 {ledger} \"select * from outcomes where split = 'test'\""),
     ]
+    if any(job.status == "failed" for job in jobs):
+        lines.insert(0, Command("try again what failed", f"tuneoff run {study} --out {run} --retry-failed"))
     if recommended:
         use = f"tuneoff predict {run} YOUR_RECORDS.jsonl --arm {shlex.quote(recommended)}"
         lines.insert(0, Command("answer new records with the recommended arm", use))

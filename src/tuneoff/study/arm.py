@@ -5,23 +5,26 @@
     lora -> soft_prompt             the first is trained, then frozen and active while the second is trained
     few_shot + lora                 a prompt method gives the text, a trained method learns on it
     instruction_tuning -> lora      first on a mixture of other tasks, then on the person's
+    {name = "mine", adapter = "folder"}     trained elsewhere, and only scored; model = "folder" for weights
 
 No method knows that it is combined.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from tuneoff.core import plugins
 from tuneoff.core.errors import ConfigError
 from tuneoff.core.identity import content_hash
 from tuneoff.core.seeds import stream
 from tuneoff.models.adapt import BaselineMethod, CourseMethod, Method, PromptMethod, TrainedMethod, WeightMethod
+from tuneoff.study.given import Given
 
 __all__ = ["Arm", "Job", "Part", "Stage", "calibrated_twin", "held_out", "parse_arm"]
 
 COMBINATION = "combination"
+One = TypeVar("One")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +45,16 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Arm:
-    """A candidate. prompt: gives the text. stages: what is trained, in order. baseline: needs no model."""
+    """A candidate. prompt: gives the text. stages: what is trained, in order. baseline: needs no model.
+
+    given: what was trained elsewhere and is only scored.
+    """
 
     name: str
     prompt: Part | None = None
     stages: tuple[Stage, ...] = ()
     baseline: Part | None = None
+    given: Given | None = None
     calibrated: bool = False
 
     @property
@@ -59,6 +66,8 @@ class Arm:
     @property
     def family(self) -> str:
         """The row of the race it belongs to."""
+        if self.given:
+            return "trained elsewhere"
         trained = [stage.course or part for stage in self.stages for part in stage.parts]
         own_prompt = self.prompt is not None and self.prompt.name != DEFAULT_PROMPT
         if len(trained) + own_prompt > 1:
@@ -92,7 +101,8 @@ class Arm:
 
     def read(self, folder: str) -> "Arm":
         """The same arm with the files read that its methods name. Raises ConfigError or DataError for what is not."""
-        return self._each(lambda part: part.method.read(folder))
+        read = self._each(lambda part: part.method.read(folder))
+        return replace(read, given=self.given.read(folder)) if self.given else read
 
     def _each(self, change: Callable[[Part], Method]) -> "Arm":
         def changed(part: Part | None) -> Part | None:
@@ -104,7 +114,8 @@ class Arm:
     def content(self) -> list:
         """What it does, for its key; the name it goes by is not in it, nor are names of files."""
         stages = [len(stage.parts) for stage in self.stages]
-        return [[[part.name, part.method.content()] for part in self.parts], stages, self.calibrated]
+        given = [self.given.kind, self.given.content] if self.given else None
+        return [[[part.name, part.method.content()] for part in self.parts], stages, given, self.calibrated]
 
 
 def held_out(records: int) -> int:
@@ -153,13 +164,15 @@ def parse_arm(entry: str | Mapping[str, Any], methods: Mapping[str, Mapping[str,
     if not isinstance(entry, str):
         own = dict(entry)
         _check_table(own, where)
-        name, entry = own.pop("name", None), own.pop("use", None)
+        given = _given(own, where)
+        name, entry = own.pop("name", None), own.pop("use", DEFAULT_PROMPT if given else None)
         if not entry:
             raise ConfigError(
                 "an arm's table needs `use`", where=where, found=own, fix='{name = "wide", use = "lora", lora = {...}}'
             )
+        name = name or (given.path if given else None)
     else:
-        name = None
+        name = given = None
     stages, prompt, baseline = [], None, None
     for words in [stage.split("+") for stage in entry.split("->")]:
         parts = [
@@ -175,11 +188,15 @@ def parse_arm(entry: str | Mapping[str, Any], methods: Mapping[str, Mapping[str,
         raise ConfigError(
             f"unknown key {next(iter(own))!r} in arm {entry!r}", where=where, allowed=["name", "use", entry]
         )
+    if given and (stages or baseline):
+        raise ConfigError(
+            f"an {given.kind} that was trained elsewhere is only scored", where=where, found=entry, fix="use a prompt"
+        )
     if baseline and (stages or prompt):
         raise ConfigError(f"{baseline.name} stands alone", where=where, found=entry)
     if not baseline and prompt is None:
         prompt = _part(DEFAULT_PROMPT, methods.get(DEFAULT_PROMPT, {}), where)
-    return Arm(name=name or entry, prompt=prompt, stages=tuple(stages), baseline=baseline)
+    return Arm(name=name or entry, prompt=prompt, stages=tuple(stages), baseline=baseline, given=given)
 
 
 def calibrated_twin(arm: Arm) -> Arm:
@@ -187,10 +204,16 @@ def calibrated_twin(arm: Arm) -> Arm:
     return replace(arm, name=f"{arm.name} (calibrated)", calibrated=True)
 
 
+def _given(own: dict[str, Any], where: str) -> Given | None:
+    """What the arm's table names as trained elsewhere; taken out of the table."""
+    found = [Given(kind, own.pop(kind)) for kind in ("adapter", "model") if kind in own]
+    return _only(found, "adapter and model", "adapter or model", where)
+
+
 def _check_table(own: Mapping[str, Any], where: str) -> None:
-    """name and use are texts, all other keys are tables of knobs."""
+    """name, use, adapter and model are texts, all other keys are tables of knobs."""
     for key, value in own.items():
-        wanted = str if key in ("name", "use") else Mapping
+        wanted = str if key in ("name", "use", "adapter", "model") else Mapping
         if not isinstance(value, wanted):
             raise ConfigError(
                 f"{key!r} in an arm's table is a {'text' if wanted is str else 'table of knobs'}",
@@ -220,7 +243,7 @@ def _stages(parts: Sequence[Part], entry: str, where: str) -> list[Stage]:
     return [Stage(tuple(trained))] if trained else []
 
 
-def _only(parts: Sequence[Part], entry: str, what: str, where: str) -> Part | None:
+def _only(parts: Sequence[One], entry: str, what: str, where: str) -> One | None:
     if len(parts) > 1:
         raise ConfigError(f"an arm has one of the {what}", where=where, found=f"{len(parts)} in {entry!r}")
     return parts[0] if parts else None

@@ -60,9 +60,11 @@ def conduct(
     watch: Watch | None = None,
     *,
     study_file: Path | None = None,
+    retry: bool = False,
 ) -> Verdict:
     """Run what is missing, and judge. open_base: loads the model; called only where something is left to run.
     study_file: where the plan was read from; None: it was made without one, and the run folder gets it.
+    retry: whether jobs that failed are tried again; without it a failure is a result.
 
     Raises StudyError where the folder holds another study, ResourceError where disk or memory run out.
     """
@@ -71,6 +73,8 @@ def conduct(
     with _alone(folder), closing(Ledger(folder / "ledger.sqlite", create=True)) as ledger:
         _same_study(ledger, plan, folder)
         _keep(ledger, plan.spec, study_file, folder / "study.toml")
+        if retry:
+            ledger.plan_failed_again()
         entries = entries_of(plan)
         if ledger.meta("base"):
             _enter(ledger, plan, plan.ground(ledger.meta("base")))

@@ -116,7 +116,7 @@ def _with_rows_that_always_stand(arms: Sequence[Arm], kind: str, spec: StudySpec
     rows = []
     for arm in [*always, *arms]:
         rows.append(arm)
-        if not arm.baseline and not arm.stages:
+        if not (arm.baseline or arm.stages or arm.given):
             rows.append(calibrated_twin(arm))
     return rows
 
@@ -165,6 +165,7 @@ def _task(spec: StudySpec, data: Data) -> Task:
         labels=data.labels,
         instruction=_instruction(spec, data),
         metrics=tuple(dict.fromkeys([first, *others])),
+        normalise=spec.prompt.normalise,
     )
 
 

@@ -71,6 +71,9 @@ class PromptSpec(Knobs):
     instruction: str = knob("", "what the model is asked to do; for a choice the labels are added")
     list_labels: bool = knob(True, "name the allowed labels in the instruction of a choice task")
     template: str = knob("", "your own wording with {field} places")
+    normalise: Literal["none", "tokens", "bytes"] = knob(
+        "none", "divide a label's log-likelihood by its tokens or bytes, where labels are of unlike lengths"
+    )
 
 
 class TrainSpec(Knobs):

@@ -153,6 +153,11 @@ class Ledger:
             db.execute("update jobs set status = 'failed', why = ? where key = ?", [why, key])
         self.note(key, "failed", why)
 
+    def plan_failed_again(self) -> None:
+        """Failed jobs wait for another attempt."""
+        with self.transaction() as db:
+            db.execute("update jobs set status = 'planned' where status = 'failed' and not retired")
+
     def add_point(self, point: Point) -> None:
         row = [point.job, point.step, point.records, point.train_loss, point.value, point.seconds]
         with self.transaction() as db:

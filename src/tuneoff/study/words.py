@@ -163,7 +163,13 @@ def _advice(verdict: Verdict) -> str:
     else:
         price = _price(_row(verdict, name).cost)
         why = f"Recommended: {name}, the cheapest of the {len(verdict.winners)} that nothing beats ({price})."
-    return f"{why} Do not train for this." if _family(verdict, name) in UNTRAINED else why
+    if _family(verdict, name) not in UNTRAINED:
+        return why
+    rivals = [arm for arm in verdict.winners if _family(verdict, arm) not in UNTRAINED]
+    unsettled = [arm for arm in rivals if _lead(verdict, arm, name).contrast.kind == "open"]
+    if unsettled and _family(verdict, name) == "prompting":
+        return f"{why} Training is not shown to pay for this; with more test records or seeds it may be."
+    return f"{why} Do not train for this."
 
 
 def _evidence(verdict: Verdict) -> str:

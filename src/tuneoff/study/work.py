@@ -38,6 +38,7 @@ from tuneoff.models.adapt import AdapterMethod, TrainedMethod
 from tuneoff.models.base import Base
 from tuneoff.study.arm import Job, Part, Stage, held_out
 from tuneoff.study.bundle import Tuned, TunedPart, freed, load_tuned, save_tuned, tensors_of
+from tuneoff.study.given import given_tuned
 from tuneoff.study.outcome import Outcome, Point, Split
 from tuneoff.study.plan import Plan
 
@@ -163,6 +164,8 @@ class Worker:
             columns=tuple(self.plan.data.train[0].fields),
             base={**origin, "fingerprint": self.base.fingerprint, "template": self.base.chat.template},
         )
+        if job.arm.given:
+            tuned = given_tuned(job.arm.given, tuned, self.base)
         curves: list[Trained] = []
         for number, stage in enumerate(job.arm.stages):
             parts, curve = self._stage(job, number, stage, tuned, tick)

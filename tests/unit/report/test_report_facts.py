@@ -110,6 +110,8 @@ def test_commands_quote_what_a_shell_would_break(tmp_path):
 def test_rerun_names_the_study_file_that_was_run(tmp_path):
     folder = finished(tmp_path)
     assert f"tuneoff run {folder}/study.toml --out {folder}" in [one.line for one in gathered(folder).commands]
+    retry = f"tuneoff run {folder}/study.toml --out {folder} --retry-failed"
+    assert retry in [one.line for one in gathered(folder).commands], "one of its jobs failed"
     ledger = open_ledger(folder)
     ledger.set_meta("study_file", "/data/mine.toml")
     ledger.close()

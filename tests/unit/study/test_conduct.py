@@ -52,9 +52,9 @@ class Study:
     def plan(self, arms=ARMS, **more):
         return make_plan(StudySpec.build({**table(arms, **more), "folder": str(self.folder)}, "study.toml"))
 
-    def conduct(self, arms=ARMS, **more):
+    def conduct(self, arms=ARMS, *, retry=False, **more):
         self.told = Told()
-        return conduct(self.plan(arms, **more), self.run, self.open, self.told)
+        return conduct(self.plan(arms, **more), self.run, self.open, self.told, retry=retry)
 
     def open(self):
         self.opened += 1
@@ -295,6 +295,12 @@ def test_reasons_of_failures(base, tmp_path, monkeypatch, error):
     (trace,) = [event["detail"] for event in ledger.events() if event["what"] == "traceback"]
     ledger.close()
     assert "in failing" in trace
+    monkeypatch.setattr(Worker, "fit", fit)
+    again = study.conduct(("zero_shot", "lora"), retry=True)
+    assert next(s for s in again.standings if s.arm == "lora").status == "tested"
+    assert study.attempts()["lora", 0, 0] == 2
+    assert study.attempts()["zero_shot", 0, 0] == 1
+    assert again.test_opened == 2, "what is tested later opens the test again, and that is counted"
 
 
 def test_a_full_disk_is_nobodys_failure(base, tmp_path, monkeypatch):

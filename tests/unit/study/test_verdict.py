@@ -189,6 +189,7 @@ def test_a_tie_goes_to_the_cheapest_and_says_what_would_settle_it(run):
 def test_a_tied_prompt_that_is_cheaper_says_do_not_train(run):
     run.arm("zero_shot", 0.8)
     run.arm("lora", 0.8, seeds=3)
+    assert "Training is not shown to pay for this" in run.verdict(margin=0.0).reason, "open: nothing is inside 0"
     verdict = run.verdict(margin=0.05)
     pair = verdict.contrasts[0]
     assert (pair.kind, pair.p) == ("practically_equal", 1.0)

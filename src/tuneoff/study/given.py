@@ -1,0 +1,121 @@
+"""What was trained elsewhere, scored as an arm of its own; nothing of it is trained here.
+
+{name = "ours", adapter = "runs/tickets/best"}         a bundle, asked with its own prompt
+{name = "theirs", adapter = "out/checkpoint-500"}      a folder that the `peft` library wrote
+{name = "merged", model = "out/merged"}                weights for the study's model, in a folder of their own
+"""
+
+import copy
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from tuneoff.core import plugins
+from tuneoff.core.errors import ConfigError, ModelError
+from tuneoff.models.adapt import AdapterMethod, Method, WeightMethod
+from tuneoff.models.base import Base
+from tuneoff.models.fingerprint import folder_fingerprint
+from tuneoff.study.bundle import Tuned, TunedPart, load_tuned
+
+__all__ = ["Given", "given_tuned"]
+
+MARKS = {"adapter": ("bundle.json", "adapter_config.json"), "model": ("config.json",)}  # a file that tells the folder
+FILES = ("*.safetensors", "*.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A folder with an adapter or with a model's weights. content: hash of its files, once it was read."""
+
+    kind: Literal["adapter", "model"]
+    path: str
+    content: str = ""
+
+    def read(self, folder: str) -> "Given":
+        """With its path resolved and its files hashed. Raises ConfigError where it is no such folder."""
+        place = Path(folder, self.path).expanduser()
+        if not any((place / mark).is_file() for mark in MARKS[self.kind]):
+            raise ConfigError(
+                f"this folder holds no {self.kind}",
+                where=place,
+                allowed=f"a folder with {' or '.join(MARKS[self.kind])}",
+                fix=f'write {self.kind} = "..." with such a folder; a relative path starts at the study file',
+            )
+        return replace(self, path=str(place), content=folder_fingerprint(place, FILES))
+
+
+def given_tuned(given: Given, asked: Tuned, base: Base) -> Tuned:
+    """The arm ready to answer. asked: what the study would ask of an untuned model.
+
+    Raises ModelError where it was made for another model, or cannot be read.
+    """
+    folder = Path(given.path)
+    if given.kind == "model":
+        return replace(asked, parts=(_weights(load_weights(folder), base, folder),))
+    if (folder / "bundle.json").is_file():
+        tuned = load_tuned(folder)
+        if tuned.base["fingerprint"] != base.fingerprint:
+            raise ModelError(f"this bundle was made for {tuned.base.get('name')}", where=folder, fix="name that model")
+        return replace(tuned, arm=asked.arm, task=asked.task, base=asked.base)
+    return replace(asked, parts=(_peft_part(folder, base),))
+
+
+def load_weights(folder: Path) -> dict[str, Tensor]:
+    """All tensors of a model's folder."""
+    tensors: dict[str, Tensor] = {}
+    for file in sorted(folder.glob("*.safetensors")):
+        tensors |= load_file(file)
+    return tensors
+
+
+def _peft_part(folder: Path, base: Base) -> TunedPart:
+    """What a method of ours can read as that; whatever the library can merge as the weights that it changes."""
+    config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    for name, cls in _methods(AdapterMethod):
+        if read := cls.from_peft(config, load_file(folder / "adapter_model.safetensors")):
+            method, tensors = read
+            (site,) = base.sites(method.roles)
+            return TunedPart(name, method, {site.name: tensors})
+    from peft import PeftModel
+
+    try:
+        worn = PeftModel.from_pretrained(copy.deepcopy(base.net), folder)
+        merged = worn.merge_and_unload()
+    except (AttributeError, KeyError, RuntimeError, ValueError) as error:
+        raise ModelError(
+            f"an adapter of the type {config['peft_type']} that does not go into this model's weights",
+            where=folder,
+            found=str(error).splitlines()[0],
+            allowed="PROMPT_TUNING, and types that the `peft` library can merge",
+        ) from None
+    return _weights(dict(merged.named_parameters()), base, folder)
+
+
+def _weights(tensors: dict[str, Tensor], base: Base, folder: Path) -> TunedPart:
+    """The weights that differ from the base's own, under the base's names."""
+    own = dict(base.net.named_parameters())
+    alike = {name: t for name, t in tensors.items() if name in own and own[name].shape == t.shape}
+    missing = [name for name in own if name not in alike]
+    if missing:
+        raise ModelError(
+            "these weights are of another architecture than the study's model",
+            where=folder,
+            found=f"no {missing[0]} of shape {list(own[missing[0]].shape)}",
+            fix="compare it in a study of its own, with it as [model] name",
+        )
+    put = {name: t.detach().to(own[name].device, own[name].dtype) for name, t in alike.items()}
+    changed = {name: t for name, t in put.items() if not torch.equal(t, own[name])}
+    name, cls = next(_methods(WeightMethod))
+    return TunedPart(name, cls(), {"": changed})
+
+
+def _methods(kind: type[Method]) -> Iterator[tuple[str, type]]:
+    for name in plugins.names("methods"):
+        if issubclass(cls := plugins.load("methods", name), kind):
+            yield name, cls
