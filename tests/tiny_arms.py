@@ -13,7 +13,8 @@ from tuneoff.data.prompt import Prompt
 from tuneoff.data.record import Record
 from tuneoff.data.task import Task
 from tuneoff.engine.attach import Adapter, Worn, new_adapter
-from tuneoff.engine.context import ContextCache, Contexts
+from tuneoff.engine.cache import ContextCache
+from tuneoff.engine.context import Contexts
 from tuneoff.engine.examples import Example, encode, shared_start
 from tuneoff.models.base import Base
 from tuneoff.models.chat import Encoded

@@ -11,7 +11,8 @@ class Task:
     """kind: `choice` (one of `labels`, scored by log-likelihood) or `text` (generated).
 
     normalise: what a label's log-likelihood is divided by, its tokens (end of turn included) or its bytes, so that
-    long labels are not at a disadvantage; none: nothing. metrics: names of metric plugins; the first one decides. max_answer_tokens: where generation stops.
+    long labels are not at a disadvantage; none: nothing. metrics: names of metric plugins; the first one decides.
+    max_answer_tokens: where generation stops.
     """
 
     name: str

@@ -1,18 +1,26 @@
-"""Adapters worn by a base: the plain path, which defines what is correct.
+"""Adapters worn by a base, and the two ways through it.
 
 Forward hooks at each adapter's sites call its `enter` and `leave`; virtual positions are fed as token 0 and the
-adapter that owns them writes their embeddings. Everything a model computes goes through `Worn.advance`.
+adapter that owns them writes their embeddings.
+
+`Worn.advance` is the plain path, which defines what is correct: padded rows, masks, the model's own attention.
+`Worn.run` is what everything uses: real positions only where the model can do it (engine/packed.py), else `advance`.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import DynamicCache
 
+from tuneoff.engine.allocator import keep_freed_memory
+from tuneoff.engine.low_rank import low_rank
+from tuneoff.engine.packed import new_past, packs, run_packed
 from tuneoff.engine.past import Past, attention_masks
-from tuneoff.models.adapt import AdapterMethod, KeyValues, Site
+from tuneoff.engine.rows import Rows
+from tuneoff.models.adapt import AdapterMethod, KeyValues, LowRank, Site
 from tuneoff.models.base import Base
 
 __all__ = ["Adapter", "Worn", "new_adapter"]
@@ -57,31 +65,49 @@ def new_adapter(base: Base, method: AdapterMethod, task, seed: int) -> Adapter:
     return Adapter(method, sites, tensors)
 
 
+class User(NamedTuple):
+    """An adapter at one of its sites. number: among those that are worn."""
+
+    number: int
+    adapter: Adapter
+    site: Site
+
+
 class Worn:
     """A base with adapters on. Use as a context: hooks live inside the block only.
 
     text_changed: whether the base's own weights are not its own for now, so that nothing it computes may be kept.
+    packed: False takes the plain path for everything.
     """
 
-    def __init__(self, base: Base, adapters: Sequence[Adapter] = (), *, text_changed: bool = False):
+    def __init__(
+        self, base: Base, adapters: Sequence[Adapter] = (), *, text_changed: bool = False, packed: bool = True
+    ):
         self.base = base
         self.text_changed = text_changed
+        self.packed = packed
+        self._fast = False  # whether the pass under way may take fast forms of what adapters do
         # learned rows act last at a site, so that what another adapter does there cannot undo them
         self.adapters = sorted(adapters, key=lambda adapter: adapter.method.virtual > 0)
-        self._owner: Tensor | None = None
+        self._look_at(torch.tensor([[-1]]))  # of the pass under way, if any
         self._handles: list = []
 
     def __enter__(self) -> "Worn":
-        by_module: dict[int, list[tuple[int, Adapter, Site]]] = {}
-        for number, adapter in enumerate(self.adapters):
-            for site in adapter.sites:
-                if site.role != "cache":
-                    by_module.setdefault(id(site.module), []).append((number, adapter, site))
-        for users in by_module.values():
-            module = users[0][2].module
+        keep_freed_memory()
+        self.packed = self.packed and self.may_pack()
+        for module, users in self.users().items():
             self._handles.append(module.register_forward_pre_hook(self._enter_hook(users)))
             self._handles.append(module.register_forward_hook(self._leave_hook(users)))
         return self
+
+    def users(self) -> dict[nn.Module, list[User]]:
+        """Who acts at which module."""
+        users: dict[nn.Module, list[User]] = {}
+        for number, adapter in enumerate(self.adapters):
+            for site in adapter.sites:
+                if site.role != "cache":
+                    users.setdefault(site.module, []).append(User(number, adapter, site))
+        return users
 
     def __exit__(self, *_) -> None:
         for handle in self._handles:
@@ -132,7 +158,7 @@ class Worn:
         ids, position, real: [R, T]. owner: [R, T], the adapter that owns a virtual position, -1 on text.
         Returns hidden states [R, T, width] and the past of the new positions alone.
         """
-        self._owner = owner if owner is not None else torch.full_like(ids, -1)
+        self._look_at(owner if owner is not None else torch.full_like(ids, -1))
         masks = attention_masks(self.base.windows, position, real, past, self.base.net.dtype, branch)
         cache = DynamicCache() if past is None else past.as_cache()  # without a config it is never cropped
         output = self.base.trunk(
@@ -148,29 +174,98 @@ class Worn:
         )
         return output.last_hidden_state, own
 
-    def _enter_hook(self, users):
-        def hook(module, args):
-            x = args[0]
-            if not x.is_floating_point():  # the embeddings' input is ids
-                return None
-            wide = x.to(_wide(x))
-            for number, adapter, site in users:
-                wide = adapter.method.enter(site, wide, _tensors(adapter, site, wide), self._owner == number)
-            return (wide.to(x.dtype), *args[1:])
+    def run(
+        self, rows: Rows, past: Past | None = None, branch: Tensor | None = None, *, keep: bool = True
+    ) -> tuple[Tensor, Past | None]:
+        """Run new positions of R rows behind a past (of R rows, or of one that all see).
 
-        return hook
+        Returns hidden states [N, width], row after row, and the past of the new positions alone (None without `keep`).
+        """
+        if not self.packed:
+            return self._run_masked(rows, past, branch)
+        hidden, made = run_packed(self.base, self.embed(rows), rows, past, self.masks(rows, past, branch))
+        return hidden, new_past(made, rows) if keep else None
 
-    def _leave_hook(self, users):
-        def hook(module, args, y):
-            x = args[0].to(_wide(y)) if args[0].is_floating_point() else args[0]
-            out = y.to(_wide(y))
-            for number, adapter, site in users:
-                own = out if site.columns is None else out[..., site.columns]
-                own = adapter.method.leave(site, x, own, _tensors(adapter, site, own), self._owner == number)
-                out = own if site.columns is None else _with_columns(out, site, own)
-            return out.to(y.dtype)
+    def _run_masked(self, rows: Rows, past: Past | None, branch: Tensor | None) -> tuple[Tensor, Past]:
+        ids, position, owner = rows.padded(rows.ids, 0), rows.padded(rows.position, 0), rows.padded(rows.owner, -1)
+        real = rows.index >= 0
+        if past is not None:
+            past = past.whole()
+            past = past.expand(len(rows.lengths)) if past.rows == 1 else past
+        hidden, own = self.advance(ids, position, real, past, owner, branch)
+        return hidden[real], own
 
-        return hook
+    def masks(self, rows: Rows, past: Past | None, branch: Tensor | None = None) -> Mapping[str, Tensor]:
+        """By kind of layer. Where all rows see one past, the longest row's mask serves them all."""
+        position, real = rows.padded(rows.position, 0), rows.index >= 0
+        if past is None or past.rows == 1:
+            longest = rows.lengths.index(rows.longest)
+            position, real = position[longest : longest + 1], real[longest : longest + 1]
+        places = None if past is None else past.places()
+        masks = attention_masks(self.base.windows, position, real, places, self.base.net.dtype, branch)
+        return masks if isinstance(masks, dict) else {"": masks}
+
+    def embed(self, rows: Rows) -> Tensor:
+        """[1, N, width]. Adapters of the embeddings see the rows apart: what they do may depend on a row's order."""
+        table = self.base.net.get_input_embeddings()
+        if any("embed" in adapter.method.roles for adapter in self.adapters):
+            self._look_at(rows.padded(rows.owner, -1))
+            embedded = table(rows.padded(rows.ids, 0))[rows.index >= 0]
+        else:
+            embedded = table(rows.ids)
+        self._look_at(rows.owner[None])
+        self._fast = True
+        return embedded[None]
+
+    def _look_at(self, owner: Tensor) -> None:
+        self._virtual = [owner == number for number in range(len(self.adapters))]
+        self._fast = False
+
+    def may_pack(self) -> bool:
+        """Rows lie in one row there, so that virtual positions can be told apart at the embeddings only."""
+        placed = [set(adapter.method.roles) for adapter in self.adapters if adapter.method.virtual]
+        return all(roles == {"embed"} for roles in placed) and packs(self.base, self._trial)
+
+    def _trial(self, packed: bool) -> Tensor:
+        """States of two short rows behind a start, without adapters."""
+        bare = Worn(self.base, packed=False)
+        bare.packed = packed
+        device = self.base.device
+        _, start = bare.run(Rows.of([[1, 2]], 0, device))
+        return bare.run(Rows.of([[3, 4, 5], [6, 7]], 2, device), start)[0]
+
+    def _enter_hook(self, users: Sequence[User]):
+        return lambda module, args: (self.entered(users, args[0]), *args[1:])
+
+    def _leave_hook(self, users: Sequence[User]):
+        return lambda module, args, y: self.left(users, args[0], y)
+
+    def entered(self, users: Sequence[User], x: Tensor) -> Tensor:
+        """What a module shall see of x."""
+        if not x.is_floating_point():  # the embeddings' input is ids
+            return x
+        wide = x.to(_wide(x))
+        for number, adapter, site in users:
+            wide = adapter.method.enter(site, wide, _tensors(adapter, site, wide), self._virtual[number])
+        return wide.to(x.dtype)
+
+    def left(self, users: Sequence[User], x: Tensor, y: Tensor) -> Tensor:
+        """What a module shall have said, where it said y of x."""
+        x = x.to(_wide(y)) if x.is_floating_point() else x
+        out = y.to(_wide(y))
+        for number, adapter, site in users:
+            own = out if site.columns is None else out[..., site.columns]
+            own = self._left(number, adapter, site, x, own)
+            out = own if site.columns is None else _with_columns(out, site, own)
+        return out.to(y.dtype)
+
+    def _left(self, number: int, adapter: Adapter, site: Site, x: Tensor, y: Tensor) -> Tensor:
+        """What the adapter makes of a site's output: by its form where a faster way to say that is known."""
+        tensors = _tensors(adapter, site, y)
+        form = adapter.method.form(site, tensors) if self._fast else None
+        if isinstance(form, LowRank):
+            return low_rank(x, y, form.A, form.B)
+        return adapter.method.leave(site, x, y, tensors, self._virtual[number])
 
 
 def _wide(x: Tensor) -> torch.dtype:

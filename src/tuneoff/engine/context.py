@@ -14,40 +14,12 @@ import torch
 from torch import Tensor
 
 from tuneoff.core.identity import content_hash
-from tuneoff.core.machine import free_memory
 from tuneoff.engine.attach import Worn
+from tuneoff.engine.cache import ContextCache
 from tuneoff.engine.past import Past, stacked
+from tuneoff.engine.rows import Rows
 
-__all__ = ["ContextCache", "Contexts", "padded"]
-
-SHARE_OF_FREE_MEMORY = 0.25
-
-
-class ContextCache:
-    """Pasts of frozen prompts, by content, within a byte budget.
-
-    The budget is a quarter of the free memory of where the model is, unless told.
-
-    What does not fit is computed again: keeping the oldest is right here, because epochs visit records in turn.
-    """
-
-    def __init__(self, budget_bytes: int | None = None, device: torch.device | None = None):
-        if budget_bytes is None:
-            on_gpu = device is not None and device.type == "cuda"
-            free = torch.cuda.mem_get_info(device)[0] if on_gpu else free_memory()
-            budget_bytes = int(free * SHARE_OF_FREE_MEMORY)
-        self.budget_bytes = budget_bytes
-        self.bytes = 0
-        self._kept: dict[str, tuple[Past, Tensor]] = {}
-
-    def get(self, key: str) -> tuple[Past, Tensor] | None:
-        return self._kept.get(key)
-
-    def put(self, key: str, past: Past, last_hidden: Tensor) -> None:
-        size = sum(tensor.nbytes for tensor in (*past.keys, *past.values, last_hidden))
-        if key not in self._kept and self.bytes + size <= self.budget_bytes:
-            self._kept[key] = (past, last_hidden)
-            self.bytes += size
+__all__ = ["Contexts"]
 
 
 class Contexts:
@@ -60,7 +32,7 @@ class Contexts:
         self.worn = worn
         self.shared = tuple(shared)
         self.cache = cache if worn.text_is_frozen else None
-        self._start_key = content_hash([worn.base.fingerprint, self.shared])
+        self._start_key = content_hash([worn.base.fingerprint, str(worn.base.net.dtype), self.shared])
 
     def start(self) -> Past | None:
         """One row: learned keys and values, virtual positions, shared text."""
@@ -75,24 +47,30 @@ class Contexts:
             self.cache.put(self._start_key, *kept)
         return kept[0]
 
+    @property
+    def behind_prompts(self) -> bool:
+        """Whether training runs behind kept prompts: all that learns stands after them."""
+        return self.cache is not None and bool(self.worn.virtual_ids("after"))
+
+    def start_ids(self) -> tuple[list[int], list[int]]:
+        """The ids of the start and which adapter owns each: virtual positions, then the shared text."""
+        owners = self.worn.virtual_ids("before")
+        return [0] * len(owners) + list(self.shared), owners + [-1] * len(self.shared)
+
     def _run_start(self) -> Past | None:
         first = self.worn.first_past()
-        owners = self.worn.virtual_ids("before")
-        ids = [0] * len(owners) + list(self.shared)
+        ids, owners = self.start_ids()
         if not ids:
             return first
-        device = self.worn.base.device
-        ids_1T = torch.tensor([ids], device=device)
-        owner = torch.tensor([owners + [-1] * len(self.shared)], device=device)
         offset = 0 if first is None else first.position.shape[1]
-        position = torch.arange(offset, offset + len(ids), device=device)[None]
-        _, own = self.worn.advance(ids_1T, position, torch.ones_like(ids_1T, dtype=torch.bool), first, owner)
+        rows = Rows.of([ids], offset, self.worn.base.device, [owners])
+        _, own = self.worn.run(rows, first)
         return own if first is None else first.then(own)
 
     def run(self, start: Past | None, prompts: Sequence[Sequence[int]]) -> tuple[Past, Tensor]:
         """The pasts of prompts behind the start, and the hidden state [R, width] of each prompt's last token."""
         texts, last = self._run(start, prompts) if self.cache is None else self._kept(start, prompts)
-        return texts if start is None else start.expand(len(prompts)).then(texts), last
+        return texts.behind(start), last
 
     def _kept(self, start: Past | None, prompts: Sequence[Sequence[int]]) -> tuple[Past, Tensor]:
         """Each prompt alone, so that what is kept depends on nothing else (the last bits of a padded batch depend
@@ -110,23 +88,11 @@ class Contexts:
         return stacked([past for past, _ in rows]), torch.stack([last for _, last in rows])
 
     def _run(self, start: Past | None, prompts: Sequence[Sequence[int]]) -> tuple[Past, Tensor]:
-        ids, real = padded([prompt[len(self.shared) :] for prompt in prompts], self.worn.base.device)
-        position = self.offset(start) + torch.arange(ids.shape[1], device=ids.device).expand_as(ids)
-        before = None if start is None else start.expand(len(prompts))
-        hidden, texts = self.worn.advance(ids, position, real, before)
-        return texts, hidden[torch.arange(len(prompts)), real.sum(dim=1) - 1]
+        texts = [prompt[len(self.shared) :] for prompt in prompts]
+        rows = Rows.of(texts, self.offset(start), self.worn.base.device)
+        hidden, own = self.worn.run(rows, start)
+        return own, hidden[rows.ends]
 
     def offset(self, start: Past | None) -> int:
         """The position of the first token behind the start."""
         return 0 if start is None else int(start.next_position[0])
-
-
-def padded(rows: Sequence[Sequence[int]], device, fill: int = 0) -> tuple[Tensor, Tensor]:
-    """Rows of ids as [R, T] with padding at the end, and where they are real."""
-    longest = max(len(row) for row in rows)
-    ids = torch.full((len(rows), longest), fill, device=device)
-    real = torch.zeros((len(rows), longest), dtype=torch.bool, device=device)
-    for at, row in enumerate(rows):
-        ids[at, : len(row)] = torch.tensor(row, device=device)
-        real[at, : len(row)] = True
-    return ids, real

@@ -8,9 +8,11 @@ from torch import Tensor
 
 from tuneoff.engine.attach import Worn
 from tuneoff.engine.batches import by_length
-from tuneoff.engine.context import ContextCache, Contexts
+from tuneoff.engine.cache import ContextCache
+from tuneoff.engine.context import Contexts
 from tuneoff.engine.examples import shared_start
 from tuneoff.engine.past import Past
+from tuneoff.engine.rows import Rows
 from tuneoff.engine.score import after_prompt
 
 __all__ = ["Written", "generate"]
@@ -46,9 +48,10 @@ def generate(
 
 
 def _continue(worn: Worn, past: Past, last: Tensor, max_tokens: int, stops: Collection[int]) -> list[Written]:
-    texts: list[list[int]] = [[] for _ in range(past.rows)]
-    ended = [False] * past.rows
-    live = list(range(past.rows))
+    texts: list[list[int]] = [[] for _ in range(len(last))]
+    ended = [False] * len(last)
+    live = list(range(len(last)))
+    written: Past | None = None  # grows apart from the prompts, which are never copied again
     for _ in range(max_tokens):
         token = worn.base.head(last).argmax(dim=-1)
         for row, word in zip(live, token.tolist()):
@@ -62,8 +65,9 @@ def _continue(worn: Worn, past: Past, last: Tensor, max_tokens: int, stops: Coll
         if len(going) < len(live):
             kept = torch.tensor(going, device=last.device)
             past, token, live = past.select(kept), token[kept], [live[at] for at in going]
-        ids = token[:, None]
-        real = torch.ones_like(ids, dtype=torch.bool)
-        hidden, own = worn.advance(ids, past.next_position[:, None], real, past)
-        past, last = past.then(own), hidden[:, -1]
+            written = None if written is None else written.select(kept)
+        seen = past if written is None else written.behind(past)
+        rows = Rows(token, seen.next_position, torch.full_like(token, -1), (1,) * len(live))
+        last, own = worn.run(rows, seen)
+        written = own if written is None else written.then(own)
     return [Written(text, end) for text, end in zip(texts, ended)]

@@ -14,11 +14,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from tuneoff.engine.attach import Worn
-from tuneoff.engine.context import Contexts, padded
+from tuneoff.engine.context import Contexts
 from tuneoff.engine.examples import Example
+from tuneoff.engine.head import answer_nll, wide
 from tuneoff.engine.past import Past
+from tuneoff.engine.rows import Rows
+from tuneoff.models.base import Base
 
-__all__ = ["Loss", "answer_loss", "plain_loss"]
+__all__ = ["Loss", "answer_loss", "answer_rows", "losses_at", "plain_loss"]
 
 
 class Loss(NamedTuple):
@@ -31,25 +34,27 @@ class Loss(NamedTuple):
 
 def answer_loss(contexts: Contexts, start: Past | None, batch: Sequence[Example]) -> Loss:
     """The fast path: behind a start that was run once, and behind kept contexts where nothing acts on the text."""
-    worn = contexts.worn
-    after = worn.virtual_ids("after")
-    answers = [list(example.ids.answer) for example in batch]
-    if contexts.cache is not None and after:
+    past = start
+    if contexts.behind_prompts:
         past, _ = contexts.run(start, [example.ids.prompt for example in batch])
-        heads: list[list[int]] = [[] for _ in batch]
-    else:
-        past = None if start is None else start.expand(len(batch))
-        heads = [list(example.ids.prompt[len(contexts.shared) :]) for example in batch]
-    rows = [head + [0] * len(after) + answer[:-1] for head, answer in zip(heads, answers)]
-    owners = [[-1] * len(head) + after + [-1] * (len(answer) - 1) for head, answer in zip(heads, answers)]
-    ids, real = padded(rows, worn.base.device)
-    owner, _ = padded(owners, worn.base.device, fill=-1)
-    first = 0 if past is None else past.next_position[:, None]
-    position = first + torch.arange(ids.shape[1], device=ids.device).expand_as(ids)
-    hidden, _ = worn.advance(ids, position, real, past, owner)
-    nll, row = _nll_at_answers(worn, hidden, [len(r) for r in rows], answers)
-    per_record = nll.new_zeros(len(batch)).index_add(0, row, nll)
-    return Loss(per_record, len(nll), sum(map(len, rows)))
+    first = 0 if past is None else past.next_position.expand(len(batch))
+    rows = answer_rows(contexts, batch, first)
+    hidden, _ = contexts.worn.run(rows, past, keep=False)
+    return losses_at(contexts.worn.base, hidden, rows, batch)
+
+
+def answer_rows(contexts: Contexts, batch: Sequence[Example], first: Tensor | int) -> Rows:
+    """What is still to run of each record: its own text where that is not kept, virtual positions, the answer.
+
+    first: the position of each row's first token.
+    """
+    after = contexts.worn.virtual_ids("after")
+    shared = len(contexts.shared)
+    texts = [[] if contexts.behind_prompts else list(example.ids.prompt[shared:]) for example in batch]
+    answers = [list(example.ids.answer[:-1]) for example in batch]
+    ids = [text + [0] * len(after) + answer for text, answer in zip(texts, answers)]
+    owners = [[-1] * len(text) + after + [-1] * len(answer) for text, answer in zip(texts, answers)]
+    return Rows.of(ids, first, contexts.worn.base.device, owners)
 
 
 def plain_loss(worn: Worn, batch: Sequence[Example]) -> Loss:
@@ -75,18 +80,14 @@ def plain_loss(worn: Worn, batch: Sequence[Example]) -> Loss:
     return Loss(torch.stack(sums), sum(len(example.ids.answer) for example in batch), 0)
 
 
-def wide(logits: Tensor) -> Tensor:
-    """Half precision is widened before the log-sum-exp; float32 and float64 stay as they are."""
-    return logits.float() if logits.dtype.itemsize < 4 else logits
-
-
-def _nll_at_answers(worn: Worn, hidden: Tensor, lengths: list[int], answers: list[list[int]]) -> tuple[Tensor, Tensor]:
-    """Minus log-probability of every trained token [N], and the row each belongs to [N]."""
-    row = torch.tensor([r for r, answer in enumerate(answers) for _ in answer], device=hidden.device)
-    at = torch.tensor(
-        [lengths[r] - len(answer) + i for r, answer in enumerate(answers) for i in range(len(answer))],
-        device=hidden.device,
-    )
-    target = torch.tensor([token for answer in answers for token in answer], device=hidden.device)
-    logits_NV = worn.base.head(hidden[row, at])
-    return functional.cross_entropy(wide(logits_NV), target, reduction="none"), row
+def losses_at(base: Base, hidden: Tensor, rows: Rows, batch: Sequence[Example]) -> Loss:
+    """The loss of each record from the hidden states [N, width] of its row: read at the row's last positions."""
+    answers = [example.ids.answer for example in batch]
+    device = hidden.device
+    length = torch.tensor([len(answer) for answer in answers], device=device)
+    row = torch.arange(len(answers), device=device).repeat_interleave(length)
+    back = torch.tensor([len(answer) - 1 - i for answer in answers for i in range(len(answer))], device=device)
+    target = torch.tensor([token for answer in answers for token in answer], device=device)
+    nll = answer_nll(base, hidden[rows.ends[row] - back], target)
+    per_record = nll.new_zeros(len(batch)).index_add(0, row, nll)
+    return Loss(per_record, len(nll), len(rows.ids))

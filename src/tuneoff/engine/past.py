@@ -3,11 +3,14 @@
 Attention is masked by positions and reality alone, never by where a key happens to lie in memory. So padding may
 stand anywhere, rows may be of any lengths, and sliding windows measure true distances. Nothing is ever cropped.
 
+Pasts stand behind one another without being copied: a start of one row, seen by all; each row's prompt; what was
+written since. `blocks` are the links of this chain, from the first on.
+
 Letters: L layers, R rows, H key/value heads, K keys, T new positions, D width of a head.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -19,24 +22,53 @@ __all__ = ["Past", "attention_masks", "stacked"]
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """keys, values: one [R, H, K, D] per layer. position: [R, K]. real: [R, K], False on padding."""
+    """keys, values: one [R, H, K, D] per layer. position: [R, K]. real: [R, K], False on padding.
+
+    before: what stands before all of this, of as many rows, or of one that every row sees.
+    """
 
     keys: tuple[Tensor, ...]
     values: tuple[Tensor, ...]
     position: Tensor
     real: Tensor
+    before: "Past | None" = None
+
+    @property
+    def blocks(self) -> list["Past"]:
+        """The links of the chain, the first one first; each has keys and values of its own."""
+        return [self] if self.before is None else [*self.before.blocks, self]
 
     @property
     def rows(self) -> int:
-        return self.position.shape[0]
+        return max(block.position.shape[0] for block in self.blocks)
 
     @property
     def next_position(self) -> Tensor:
         """[R]: the position of the next token of each row."""
-        return torch.where(self.real, self.position, -1).amax(dim=1) + 1
+        ends = [torch.where(block.real, block.position, -1).amax(dim=1) for block in self.blocks]
+        return torch.stack([end.expand(self.rows) for end in ends]).amax(dim=0) + 1
+
+    def behind(self, before: "Past | None") -> "Past":
+        """This past with another before it; nothing is copied."""
+        return replace(self, before=before if self.before is None else self.before.behind(before))
+
+    def places(self) -> "Past":
+        """Positions and reality of the whole chain as one block, without keys and values."""
+        blocks = [(block.position.expand(self.rows, -1), block.real.expand(self.rows, -1)) for block in self.blocks]
+        return Past((), (), *(torch.cat(each, dim=1) for each in zip(*blocks)))
+
+    def whole(self) -> "Past":
+        """The chain as one block of R rows, copied where it has several links."""
+        first, *later = [
+            block if len(block.position) == self.rows else block.expand(self.rows) for block in self.blocks
+        ]
+        whole = replace(first, before=None)
+        for block in later:
+            whole = whole.then(block)
+        return whole
 
     def expand(self, rows: int) -> "Past":
-        """A single row seen by many; no memory is copied."""
+        """A single row seen by many; no memory is copied. What stands before it is left out."""
         return Past(
             tuple(k.expand(rows, -1, -1, -1) for k in self.keys),
             tuple(v.expand(rows, -1, -1, -1) for v in self.values),
@@ -45,18 +77,35 @@ class Past:
         )
 
     def select(self, rows: Tensor) -> "Past":
-        """Some of the rows."""
+        """Some of the rows; a block of one row is seen by whatever is left."""
+        before = None if self.before is None else self.before.select(rows)
+        if self.position.shape[0] == 1:
+            return replace(self, before=before)
         return Past(
-            tuple(k[rows] for k in self.keys), tuple(v[rows] for v in self.values), self.position[rows], self.real[rows]
+            tuple(k[rows] for k in self.keys),
+            tuple(v[rows] for v in self.values),
+            self.position[rows],
+            self.real[rows],
+            before,
         )
 
     def then(self, later: "Past") -> "Past":
-        """This past, followed by a later one of the same rows."""
+        """This past, followed by a later one of the same rows, as one block."""
         return Past(
             tuple(torch.cat(pair, dim=2) for pair in zip(self.keys, later.keys)),
             tuple(torch.cat(pair, dim=2) for pair in zip(self.values, later.values)),
             torch.cat([self.position, later.position], dim=1),
             torch.cat([self.real, later.real], dim=1),
+            self.before,
+        )
+
+    def nothing(self) -> "Past":
+        """A past of one row that holds no key."""
+        return Past(
+            tuple(k[:1, :, :0] for k in self.keys),
+            tuple(v[:1, :, :0] for v in self.values),
+            self.position[:1, :0],
+            self.real[:1, :0],
         )
 
     def row(self, at: int) -> "Past":

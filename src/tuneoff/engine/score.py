@@ -14,14 +14,14 @@ from torch import Tensor
 
 from tuneoff.engine.attach import Worn
 from tuneoff.engine.batches import by_length
-from tuneoff.engine.context import ContextCache, Contexts
+from tuneoff.engine.cache import ContextCache
+from tuneoff.engine.context import Contexts
 from tuneoff.engine.examples import shared_start
-from tuneoff.engine.loss import wide
+from tuneoff.engine.head import log_probabilities
 from tuneoff.engine.past import Past
+from tuneoff.engine.rows import Rows
 
 __all__ = ["AnswerTree", "score_choices"]
-
-LOGIT_BYTES = 128 << 20  # the largest block of logits held at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,33 +99,25 @@ def after_prompt(worn: Worn, past: Past, last: Tensor) -> tuple[Past, Tensor]:
     owners = worn.virtual_ids("after")
     if not owners:
         return past, last
-    owner = torch.tensor(owners, device=last.device).expand(len(last), -1)
-    ids = torch.zeros_like(owner)
-    position = past.next_position[:, None] + torch.arange(len(owners), device=last.device)
-    hidden, own = worn.advance(ids, position, torch.ones_like(ids, dtype=torch.bool), past, owner)
-    return past.then(own), hidden[:, -1]
+    count = len(owners)
+    rows = Rows.block([0] * count, range(count), past.next_position, owners)
+    hidden, own = worn.run(rows, past)
+    return own.behind(past), hidden[rows.ends]
 
 
 def _run_tree(worn: Worn, past: Past, tree: AnswerTree) -> Tensor:
-    device = past.position.device
-    ids = torch.tensor(tree.token[1:], device=device).expand(past.rows, -1)
-    depth = torch.tensor(tree.depth[1:], device=device) - 1
-    position = past.next_position[:, None] + depth
-    real = torch.ones_like(ids, dtype=torch.bool)
-    hidden, _ = worn.advance(ids, position, real, past, branch=tree.branch(device))
-    return hidden
+    """[R, nodes - 1, width]."""
+    depth = [depth - 1 for depth in tree.depth[1:]]
+    rows = Rows.block(tree.token[1:], depth, past.next_position, None)
+    hidden, _ = worn.run(rows, past, tree.branch(past.position.device), keep=False)
+    return hidden.unflatten(0, (past.rows, -1))
 
 
 def _read(worn: Worn, hidden: Tensor, tree: AnswerTree) -> Tensor:
-    """Sum the log-probabilities along each answer, a block of rows at a time."""
-    node = torch.tensor([node for path in tree.edges for node, _ in path], device=hidden.device)
-    token = torch.tensor([token for path in tree.edges for _, token in path], device=hidden.device)
-    answer = torch.tensor([a for a, path in enumerate(tree.edges) for _ in path], device=hidden.device)
-    words = worn.base.net.get_output_embeddings().weight.shape[0]
-    rows = max(1, LOGIT_BYTES // (hidden.shape[1] * words * 4))
-    blocks = []
-    for block in hidden.split(rows):
-        logits = wide(worn.base.head(block.flatten(0, 1))).unflatten(0, block.shape[:2])
-        steps = logits[:, node, token] - logits.logsumexp(dim=-1)[:, node]
-        blocks.append(steps.new_zeros(len(block), len(tree.edges)).index_add(1, answer, steps))
-    return torch.cat(blocks)
+    """[R, C]: sum the log-probabilities along each answer."""
+    device, (count, nodes) = hidden.device, hidden.shape[:2]
+    steps = sorted((node, token, answer) for answer, path in enumerate(tree.edges) for node, token in path)
+    node, token, answer = torch.tensor(steps, device=device).T
+    at = (torch.arange(count, device=device)[:, None] * nodes + node).flatten()
+    log_p = log_probabilities(worn.base, hidden.flatten(0, 1), at, token.repeat(count)).unflatten(0, (count, -1))
+    return log_p.new_zeros(count, len(tree.edges)).index_add(1, answer, log_p)

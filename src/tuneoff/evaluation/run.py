@@ -16,7 +16,8 @@ from tuneoff.data.record import Record
 from tuneoff.data.task import Task
 from tuneoff.engine.attach import Worn
 from tuneoff.engine.batches import by_length
-from tuneoff.engine.context import ContextCache, Contexts
+from tuneoff.engine.cache import ContextCache
+from tuneoff.engine.context import Contexts
 from tuneoff.engine.examples import Example, shared_start
 from tuneoff.engine.generate import generate
 from tuneoff.engine.loss import answer_loss

@@ -18,7 +18,15 @@ from tuneoff.core import plugins
 from tuneoff.core.errors import ConfigError
 from tuneoff.core.identity import content_hash
 from tuneoff.core.seeds import stream
-from tuneoff.models.adapt import BaselineMethod, CourseMethod, Method, PromptMethod, TrainedMethod, WeightMethod
+from tuneoff.models.adapt import (
+    AdapterMethod,
+    BaselineMethod,
+    CourseMethod,
+    Method,
+    PromptMethod,
+    TrainedMethod,
+    WeightMethod,
+)
 from tuneoff.study.given import Given
 
 __all__ = ["Arm", "Job", "Part", "Stage", "calibrated_twin", "held_out", "parse_arm"]
@@ -78,6 +86,13 @@ class Arm:
     def random(self) -> bool:
         """Whether another seed gives another result."""
         return bool(self.stages) or (self.prompt is not None and self.prompt.method.random)
+
+    @property
+    def in_company(self) -> bool:
+        """Whether it can train in one pass with others: one stage, of adapters, on the person's records."""
+        if len(self.stages) != 1 or self.given or self.stages[0].course:
+            return False
+        return all(isinstance(part.method, AdapterMethod) for part in self.stages[0].parts)
 
     def settings(self, trials: int, seed: int) -> list[dict[str, dict[str, Any]]]:
         """Knobs to try, {method name: {knob: value}}: the defaults first, then quasi-random draws from the ranges."""

@@ -73,18 +73,32 @@ class Tuned:
     base: dict = field(default_factory=dict)
 
     @contextmanager
-    def worn(self, base: Base, learning: Sequence[Adapter] = (), *, text_changed: bool = False) -> Iterator[Worn]:
-        """The base with this on, and with adapters that learn; its own weights come back at the end of the block.
+    def worn(self, base: Base) -> Iterator[Worn]:
+        """The base with this on; its own weights come back at the end of the block."""
+        with self.own_weights(base), self.wearing(base) as worn:
+            yield worn
+
+    def wearing(self, base: Base, learning: Sequence[Adapter] = (), *, text_changed: bool = False) -> Worn:
+        """What is worn over own_weights, with adapters that learn besides; not entered yet.
 
         text_changed: whether weights of the base itself are about to learn.
         """
         adapters = [part.adapter(base) for part in self.parts if isinstance(part.method, AdapterMethod)]
-        weights = [part.tensors[""] for part in self.parts if isinstance(part.method, WeightMethod)]
+        return Worn(base, [*adapters, *learning], text_changed=text_changed or self.has_weights)
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether it changes the base's own weights."""
+        return any(isinstance(part.method, WeightMethod) for part in self.parts)
+
+    @contextmanager
+    def own_weights(self, base: Base) -> Iterator[None]:
+        """The base with the weights in it that were trained; as it was after the block."""
         with ExitStack() as stack:
-            for own in weights:
-                stack.enter_context(weights_in(base, own))
-            changed = text_changed or bool(weights)
-            yield stack.enter_context(Worn(base, [*adapters, *learning], text_changed=changed))
+            for part in self.parts:
+                if isinstance(part.method, WeightMethod):
+                    stack.enter_context(weights_in(base, part.tensors[""]))
+            yield
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 runs/tickets/study.toml        the study as it was run
 runs/tickets/ledger.sqlite     the truth (study/store.py)
 runs/tickets/jobs/KEY/         one bundle a job
-runs/tickets/aside/            the state of an unfinished job
+runs/tickets/aside/            the state of an unfinished job, and contexts/ that memory had no room for
 runs/tickets/verdict.json      the verdict
 runs/tickets/best/             the recommended arm's bundle
 """
@@ -13,7 +13,7 @@ import shutil
 import sqlite3
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -24,7 +24,9 @@ from tuneoff.core.errors import ResourceError, StudyError, TuneoffError
 from tuneoff.core.files import disk_guard, write_text
 from tuneoff.evaluation.run import metric_named
 from tuneoff.models.base import Base
+from tuneoff.models.device import measure_machine
 from tuneoff.study.arm import Job
+from tuneoff.study.company import group_label, groups
 from tuneoff.study.judgement import Verdict
 from tuneoff.study.outcome import JobRow
 from tuneoff.study.plan import Plan
@@ -87,7 +89,7 @@ def conduct(
         ground = plan.ground(base.fingerprint)
         worker = Worker(plan, base, folder)
         worker.check_lengths()
-        _record_machine(ledger)
+        _record_machine(ledger, base)
         while any(step := next_step(entries, seen_of(ledger, plan))):
             _do(step, plan, worker, ledger, ground, watch)
         watch.phase("judging")
@@ -147,20 +149,31 @@ def _do(step: Step, plan: Plan, worker: Worker, ledger: Ledger, ground: str, wat
                 folder=f"jobs/{job.key}",
             )
         )
-    for number, job in enumerate(jobs):
-        watch.job(job.label, *_work(plan, ledger, jobs[number:]))
-        _fit(job, plan, worker, ledger, watch)
+    waiting = list(jobs)
+    for group in groups(plan, jobs):
+        watch.job(group_label(group), *_work(plan, ledger, waiting))
+        _fit(group, plan, worker, ledger, watch)
+        waiting = [job for job in waiting if job not in group]
     if step.test:
         _open_test(step.test, plan, worker, ledger, ground, watch)
 
 
-def _fit(job: Job, plan: Plan, worker: Worker, ledger: Ledger, watch: Watch) -> None:
-    ledger.start(job.key)
-    fitted = None
-    with _failing(job, worker, ledger, watch):
-        fitted = worker.fit(job, watch.step)
-    if fitted is None:
-        return
+def _fit(group: Sequence[Job], plan: Plan, worker: Worker, ledger: Ledger, watch: Watch) -> None:
+    """Do jobs in one pass; where that fails, one by one, so that a failure is told of the job that it is of."""
+    for job in group:
+        ledger.start(job.key)
+    left = list(group)
+    if len(group) > 1:
+        ledger.note("", "together", " ".join(job.key for job in group))
+        with _failing_together(worker, ledger):
+            for fitted in worker.fit_together(group, watch.step):
+                _record(left.pop(0), fitted, plan, worker, ledger, watch)
+    for job in left:
+        with _failing(job, worker, ledger, watch):
+            _record(job, worker.fit(job, watch.step), plan, worker, ledger, watch)
+
+
+def _record(job: Job, fitted: Fitted, plan: Plan, worker: Worker, ledger: Ledger, watch: Watch) -> None:
     for point in fitted.points:
         ledger.add_point(point)
     ledger.finish(job.key, fitted.cost, fitted.outcomes)
@@ -188,6 +201,18 @@ def _failing(job: Job, worker: Worker, ledger: Ledger, watch: Watch):
         _failed(job, ledger, watch, error.problem)
     except Exception as error:  # a plugin may raise anything; the other arms go on
         _failed(job, ledger, watch, (str(error) or type(error).__name__).splitlines()[0])
+
+
+@contextmanager
+def _failing_together(worker: Worker, ledger: Ledger):
+    """What goes wrong in company is tried again alone."""
+    try:
+        with disk_guard(worker.folder):
+            yield
+    except (ResourceError, sqlite3.Error):
+        raise
+    except Exception:
+        ledger.note("", "traceback", traceback.format_exc())
 
 
 def _failed(job: Job, ledger: Ledger, watch: Watch, why: str) -> None:
@@ -240,7 +265,8 @@ def _finish(plan: Plan, ledger: Ledger, folder: Path) -> Verdict:
     )
     _hand_over(verdict, folder)
     write_verdict(verdict, folder / "verdict.json")
-    shutil.rmtree(folder / "aside", ignore_errors=True)
+    for passing in ("aside", "contexts"):
+        shutil.rmtree(folder / passing, ignore_errors=True)
     ledger.set_meta("test_open", "")
     ledger.note("", "verdict")
     return verdict
@@ -342,8 +368,9 @@ def _same_base(ledger: Ledger, base: Base, folder: Path) -> None:
     ledger.set_meta("base", base.fingerprint)
 
 
-def _record_machine(ledger: Ledger) -> None:
+def _record_machine(ledger: Ledger, base: Base) -> None:
     ledger.note("", "run", f"torch {torch.__version__}, {torch.get_num_threads()} threads")
+    ledger.note("", "machine", json.dumps(measure_machine(base)))
 
 
 def _enter(ledger: Ledger, plan: Plan, ground: str) -> None:

@@ -8,7 +8,7 @@ from tuneoff.core.errors import ConfigError
 from tuneoff.core.identity import content_hash
 from tuneoff.data.load import Data, load_data
 from tuneoff.data.task import Task
-from tuneoff.engine.train import Schedule
+from tuneoff.engine.learner import Schedule
 from tuneoff.study.arm import Arm, Job, Part, Stage, calibrated_twin, held_out, parse_arm
 from tuneoff.study.spec import StudySpec
 

@@ -4,7 +4,7 @@ fit: prompt chosen, stages trained, validation answered, bundle saved. test: the
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -20,10 +20,11 @@ from tuneoff.data.prompt import Prompt
 from tuneoff.data.record import Record
 from tuneoff.data.split import in_order
 from tuneoff.engine.attach import Adapter, Worn, new_adapter
-from tuneoff.engine.context import ContextCache
+from tuneoff.engine.cache import ContextCache
 from tuneoff.engine.examples import Example, encode
+from tuneoff.engine.learner import Check, Group, Trained
 from tuneoff.engine.score import score_choices
-from tuneoff.engine.train import Check, Group, Trained, train
+from tuneoff.engine.train import Trainee, train
 from tuneoff.evaluation.metric import Answer
 from tuneoff.evaluation.run import (
     answer_examples,
@@ -76,9 +77,10 @@ class Worker:
 
     def __init__(self, plan: Plan, base: Base, folder: Path, cache_bytes: int | None = None):
         self.plan, self.base, self.folder = plan, base, folder
-        self.cache = ContextCache(cache_bytes, base.device)
+        self.cache = ContextCache(cache_bytes, base.device, folder=folder / "contexts")
         self.task = replace(plan.task, max_answer_tokens=self._longest_answer())
         self._scores: dict[str, Tensor] = {}
+        self._embedding_rms = base.embedding_rms  # of the base as it was, not as tuned
 
     def fit(self, job: Job, tick: Tick = lambda step, steps, value: None) -> Fitted:
         """Do a job up to its validation outcomes, and save its bundle."""
@@ -87,14 +89,30 @@ class Worker:
             answers = self._baseline(job, self.plan.data.validation)
             cost = Cost(train_s=time.perf_counter() - began, prompt_tokens=0.0)
             return Fitted(outcomes=self._outcomes(job, "validation", answers), cost=cost)
-        tuned, curves = self._train(job, tick)
+        return self._finish(job, *self._train(job, tick))
+
+    def fit_together(self, jobs: Sequence[Job], tick: Tick = lambda step, steps, value: None) -> Iterator[Fitted]:
+        """Do jobs whose arms train in one pass (`Arm.in_company`), and finish one after the other, in their order."""
+        untuned = [self._untuned(job) for job in jobs]
+        learning = [self._fresh(job, 0, job.arm.stages[0]) for job in jobs]
+        trainees = [
+            self._trainee(job, 0, before, adapters, {}) for job, before, adapters in zip(jobs, untuned, learning)
+        ]
+        curves = train(trainees, self.plan.schedule, cache=self.cache, tick=tick)
+        for job, before, adapters, curve in zip(jobs, untuned, learning, curves):
+            parts = _parts(job.arm.stages[0], tensors_of(adapters))
+            yield self._finish(job, replace(before, parts=parts), [curve])
+
+    def _finish(self, job: Job, tuned: Tuned, curves: Sequence[Trained]) -> Fitted:
+        """From what was trained to validation outcomes and a saved bundle."""
+        began = time.perf_counter()
         tuned = self._calibrated(job, tuned)
         answered = self._answers(tuned, self.plan.data.validation)
         size = save_tuned(tuned, self.place(job), self.base)
         cost = Cost(
             prompt_tokens=answered.prompt_tokens,
             trainable=sum(part.numbers for part in tuned.parts),
-            train_s=time.perf_counter() - began + sum(curve.earlier_s for curve in curves),
+            train_s=time.perf_counter() - began + sum(curve.seconds for curve in curves),
             train_tokens=sum(curve.tokens for curve in curves),
             peak_bytes=max((curve.peak_bytes for curve in curves if curve.peak_bytes), default=None),
             artifact_bytes=size,
@@ -156,6 +174,16 @@ class Worker:
 
     def _train(self, job: Job, tick: Tick) -> tuple[Tuned, list[Trained]]:
         """All stages, one on top of the other."""
+        tuned = self._untuned(job)
+        curves: list[Trained] = []
+        for number in range(len(job.arm.stages)):
+            parts, curve = self._stage(job, number, tuned, tick)
+            tuned = replace(tuned, parts=(*tuned.parts, *parts))
+            curves.append(curve)
+        return tuned, curves
+
+    def _untuned(self, job: Job) -> Tuned:
+        """The arm before anything of it is trained here."""
         origin = self.base.origin.as_dict() if self.base.origin else {}
         tuned = Tuned(
             arm=job.arm.name,
@@ -164,42 +192,43 @@ class Worker:
             columns=tuple(self.plan.data.train[0].fields),
             base={**origin, "fingerprint": self.base.fingerprint, "template": self.base.chat.template},
         )
-        if job.arm.given:
-            tuned = given_tuned(job.arm.given, tuned, self.base)
-        curves: list[Trained] = []
-        for number, stage in enumerate(job.arm.stages):
-            parts, curve = self._stage(job, number, stage, tuned, tick)
-            tuned = replace(tuned, parts=(*tuned.parts, *parts))
-            curves.append(curve)
-        return tuned, curves
+        return given_tuned(job.arm.given, tuned, self.base) if job.arm.given else tuned
 
-    def _stage(self, job: Job, number: int, stage: Stage, before: Tuned, tick: Tick) -> tuple[list[TunedPart], Trained]:
+    def _stage(self, job: Job, number: int, before: Tuned, tick: Tick) -> tuple[tuple[TunedPart, ...], Trained]:
         """Train one stage while what was trained before it is worn and frozen."""
-        adapters = [
+        stage = job.arm.stages[number]
+        adapters = self._fresh(job, number, stage)
+        names = [] if adapters else self._trainable(stage.parts[0])
+        with before.own_weights(self.base), freed(self.base, names) as weights:
+            trainee = self._trainee(job, number, before, adapters, weights)
+            (curve,) = train([trainee], self.plan.schedule, cache=self.cache, tick=tick)
+            learned = tensors_of(adapters) or [{"": {name: p.detach().clone() for name, p in weights.items()}}]
+        return _parts(stage, learned), curve
+
+    def _fresh(self, job: Job, number: int, stage: Stage) -> list[Adapter]:
+        """The stage's adapters as they start; none where it trains the model's own weights."""
+        return [
             new_adapter(self.base, part.method, self.task, job.stream("init", number, part.name))
             for part in stage.parts
             if isinstance(part.method, AdapterMethod)
         ]
-        names = [] if adapters else self._trainable(stage.parts[0])
-        rates = [self._rate(part.method) for part in stage.parts]  # in units of the base as it was, not as tuned
-        with before.worn(self.base, adapters, text_changed=bool(names)) as worn, freed(self.base, names) as weights:
-            learning = [_named(adapter, place) for place, adapter in enumerate(adapters)] or [weights]
-            groups = [Group(own, rate) for own, rate in zip(learning, rates)]
-            examples, check = self._lesson(job, stage, before.prompt, worn)
-            curve = train(
-                worn,
-                groups,
-                examples,
-                self.plan.schedule,
-                seed=job.stream("order", number),
-                check=check,
-                cache=self.cache,
-                aside=self._aside(job, number),
-                tick=tick,
-            )
-            learned = tensors_of(adapters) or [{"": {name: p.detach().clone() for name, p in weights.items()}}]
-        parts = [TunedPart(part.name, part.method, tensors) for part, tensors in zip(stage.parts, learned)]
-        return parts, curve
+
+    def _trainee(
+        self, job: Job, number: int, before: Tuned, adapters: Sequence[Adapter], weights: dict[str, Tensor]
+    ) -> Trainee:
+        """A stage as the training loop takes it; what learns are the adapters, or else the base's own weights."""
+        stage = job.arm.stages[number]
+        worn = before.wearing(self.base, adapters, text_changed=not adapters)
+        learning = [_named(adapter, place) for place, adapter in enumerate(adapters)] or [weights]
+        examples, check = self._lesson(job, stage, before.prompt, worn)
+        return Trainee(
+            worn=worn,
+            groups=[Group(own, self._rate(part.method)) for own, part in zip(learning, stage.parts)],
+            examples=examples,
+            seed=job.stream("order", number),
+            check=check,
+            aside=self._aside(job, number),
+        )
 
     def _trainable(self, part: Part) -> list[str]:
         """The weights that a method trains; in 16 bits AdamW's steps would be rounded away."""
@@ -213,7 +242,7 @@ class Worker:
 
     def _rate(self, method: TrainedMethod) -> float:
         """A method's peak learning rate in absolute units."""
-        return method.lr * (self.base.embedding_rms if method.lr_unit == "embedding" else 1.0)
+        return method.lr * (self._embedding_rms if method.lr_unit == "embedding" else 1.0)
 
     def _lesson(self, job: Job, stage: Stage, prompt: Prompt, worn: Worn) -> tuple[list[Example], Callable[[], Check]]:
         """What a stage learns from, and how it is checked: the person's records, or a course of its own."""
@@ -349,6 +378,10 @@ def _shortened(examples: Sequence[Example]) -> str:
 def _said(record: Record) -> str:
     """A record's own words, however its task is phrased."""
     return plain(" ".join([*(turn.content for turn in record.turns), *record.fields.values()]))
+
+
+def _parts(stage: Stage, learned: Sequence[dict[str, dict[str, Tensor]]]) -> tuple[TunedPart, ...]:
+    return tuple(TunedPart(part.name, part.method, tensors) for part, tensors in zip(stage.parts, learned))
 
 
 def _named(adapter: Adapter, place: int) -> dict[str, Tensor]:

@@ -4,7 +4,7 @@ import torch
 
 from tiny_arms import CountingCache, made_adapter, short_rows, tiny_base
 from tuneoff.engine.attach import Worn
-from tuneoff.engine.context import Contexts, padded
+from tuneoff.engine.context import Contexts
 
 PROMPTS = [example.ids.prompt for example in short_rows()]
 SHARED = PROMPTS[0][:3]
@@ -14,12 +14,6 @@ def run(base, cache, prompts=PROMPTS, shared=SHARED):
     with torch.no_grad(), Worn(base) as worn:
         contexts = Contexts(worn, shared, cache)
         return contexts.run(contexts.start(), prompts)
-
-
-def test_padded_rows():
-    ids, real = padded([[5, 6, 7], [8]], "cpu", fill=-1)
-    assert ids.tolist() == [[5, 6, 7], [8, -1, -1]]
-    assert real.tolist() == [[True] * 3, [True, False, False]]
 
 
 def test_second_time_is_all_hits_and_the_same():

@@ -4,7 +4,7 @@ import pytest
 
 from tiny_arms import made_adapters, plain_logits, short_rows, tiny_base
 from tuneoff.engine.attach import Worn
-from tuneoff.engine.context import ContextCache
+from tuneoff.engine.cache import ContextCache
 from tuneoff.engine.generate import generate
 
 PROMPTS = [example.ids.prompt for example in short_rows()]

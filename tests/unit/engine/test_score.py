@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tiny_arms import TASK, CountingCache, encoded, made_adapters, plain_logits, short_rows, tiny_base
-from tuneoff.engine import score
+from tuneoff.engine import head
 from tuneoff.engine.attach import Worn
 from tuneoff.engine.score import AnswerTree, score_choices
 from tuneoff.models.tiny import ARCHITECTURES
@@ -65,11 +65,11 @@ def test_scores_are_log_probabilities():
         assert torch.allclose(score_choices(worn, PROMPTS, every).exp().sum(dim=1), torch.ones(3, dtype=torch.float64))
 
 
-def test_a_block_of_rows_at_a_time_changes_nothing(monkeypatch):
+def test_a_chunk_of_positions_at_a_time_changes_nothing(monkeypatch):
     with Worn(tiny_base()) as worn:
         whole = score_choices(worn, PROMPTS, ANSWERS)
-        monkeypatch.setattr(score, "LOGIT_BYTES", 1)
-        assert torch.equal(score_choices(worn, PROMPTS, ANSWERS), whole)
+        monkeypatch.setattr(head, "LOGIT_BYTES", 1)
+        assert (score_choices(worn, PROMPTS, ANSWERS) - whole).abs().max() < VALUE
 
 
 def test_control_cousins_that_see_each_other(monkeypatch):

@@ -10,9 +10,11 @@ from safetensors.torch import load_file
 from tiny_arms import TASK, CountingCache, made_method, short_rows, tiny_base
 from tuneoff.engine.attach import Worn, new_adapter
 from tuneoff.engine.context import Contexts
-from tuneoff.engine.examples import Example, shared_start
+from tuneoff.engine.examples import Example
+from tuneoff.engine.fit import Fit
+from tuneoff.engine.learner import Check, Group, Schedule
 from tuneoff.engine.loss import answer_loss, plain_loss
-from tuneoff.engine.train import Check, Group, Learner, Schedule, train
+from tuneoff.engine.train import Course, Trainee, learn, train
 from tuneoff.models.chat import Encoded
 
 KINDS = [("lora",), ("soft_prompt",), ("soft_prompt_after",), ("lora", "soft_prompt")]
@@ -46,9 +48,13 @@ class Run:
             for number, adapter in enumerate(self.adapters)
         ]
         self.checks = []
-        with Worn(self.base, self.adapters) as self.worn:
-            check = options.pop("check", self.minus_loss)
-            self.done = train(self.worn, self.groups, self.rows, self.schedule, seed=seed, check=check, **options)
+        self.worn = Worn(self.base, self.adapters)
+        check, aside = options.pop("check", self.minus_loss), options.pop("aside", None)
+        self.trainee = Trainee(
+            worn=self.worn, groups=self.groups, examples=self.rows, seed=seed, check=check, aside=aside
+        )
+        if options.pop("alone", True):
+            (self.done,) = train([self.trainee], self.schedule, **options)
 
     def minus_loss(self) -> Check:
         self.checks.append([p.detach().clone() for adapter in self.adapters for p in adapter.parameters()])
@@ -222,12 +228,14 @@ def test_each_group_has_its_own_rate_and_the_schedule_moves_both():
         Group({f"{lr}/{at}/{n}": t for at, own in adapter.tensors.items() for n, t in own.items()}, lr)
         for adapter, lr in zip(adapters, (1e-3, 4e-2))
     ]
-    learner = Learner(groups, Schedule(warmup=0.5), steps=4)
-    rates = []
-    with Worn(base, adapters) as worn:
-        for _ in range(4):
-            learner.learn(Contexts(worn, (), None), many_rows()[:4])
-            rates.append([group["lr"] for group in learner.optimiser.param_groups])
+    schedule = Schedule(epochs=4, batch_size=4, warmup=0.5)
+    trainee = Trainee(
+        worn=Worn(base, adapters), groups=groups, examples=many_rows()[:4], seed=0, check=lambda: Check(0.0, 0.0)
+    )
+    course, rates = Course(trainee, schedule, None), []
+    for _ in range(4):
+        learn([course], Fit(base.device))
+        rates.append([group["lr"] for group in course.learner.optimiser.param_groups])
     assert rates[0] == pytest.approx([0.5e-3, 2e-2])
     assert rates[1] == pytest.approx([1e-3, 4e-2])
     assert rates[3] == pytest.approx([(0.1 + 0.45) * 1e-3, (0.1 + 0.45) * 4e-2])
@@ -243,12 +251,13 @@ def test_one_step_is_the_mean_over_trained_tokens_clipped_and_handed_to_adamw():
             own.update({name: t.detach().double().requires_grad_() for name, t in own.items()})
         made.append(adapter)
     ours, hand = made
-    schedule = Schedule(clip=0.01, weight_decay=0.1)
-    learner = Learner([Group({str(at): p for at, p in enumerate(ours.parameters())}, 1e-2)], schedule, steps=1)
-    shared = rows[0].ids.prompt[: shared_start([row.ids.prompt for row in rows])]
-    with Worn(base, [ours]) as worn:
-        seen = learner.learn(Contexts(worn, shared, None), rows)
-    assert seen == sum(len(row.ids.ids) for row in rows)
+    schedule = Schedule(epochs=1, clip=0.01, weight_decay=0.1)
+    groups = [Group({str(at): p for at, p in enumerate(ours.parameters())}, 1e-2)]
+    trainee = Trainee(worn=Worn(base, [ours]), groups=groups, examples=rows, seed=0, check=lambda: Check(0.0, 0.0))
+    course = Course(trainee, schedule, None)
+    learn([course], Fit(base.device))
+    learner = course.learner
+    assert learner.done.tokens == sum(len(row.ids.ids) for row in rows)
     optimiser = torch.optim.AdamW(hand.parameters(), lr=1e-2, weight_decay=0.1)
     with Worn(base, [hand]) as worn:
         loss = plain_loss(worn, rows)
@@ -287,3 +296,82 @@ def test_kept_contexts_change_nothing_but_time():
     assert cache.hits > 0
     assert all((a - b).abs().max() < 1e-4 for a, b in zip(one.tensors, two.tensors))
     assert [p.train_loss for p in one.done.points] == pytest.approx([p.train_loss for p in two.done.points], abs=1e-5)
+
+
+TOGETHER = [("lora",), ("soft_prompt",), ("lora", "soft_prompt"), ("lora",)]
+
+
+def side_by_side(**options):
+    runs = [Run(names, seed=seed, alone=False) for seed, names in enumerate(TOGETHER)]
+    return runs, train([run.trainee for run in runs], runs[0].schedule, **options)
+
+
+def test_arms_that_train_together_end_as_alone():
+    """float32 on both sides: the frozen matmuls have other sizes, and round otherwise."""
+    runs, together = side_by_side()
+    for run, done, names, seed in zip(runs, together, TOGETHER, range(4)):
+        alone = Run(names, seed=seed)
+        assert done.tokens == alone.done.tokens
+        assert [point.step for point in done.points] == [point.step for point in alone.done.points]
+        losses = [[point.train_loss for point in one.points] for one in (done, alone.done)]
+        assert losses[0] == pytest.approx(losses[1], abs=1e-4)
+        assert max(float((a - b).abs().max()) for a, b in zip(run.tensors, alone.tensors)) < 1e-3
+    assert max(float((a - b).abs().max()) for a, b in zip(runs[0].tensors, runs[3].tensors)) > 1e-2, "the control"
+
+
+def test_seconds_of_a_pass_are_shared_and_memory_is_each_arms_own():
+    _, together = side_by_side()
+    assert all(done.peak_bytes is not None and done.seconds > 0 for done in together)
+    assert all(done.seconds == pytest.approx(done.points[-1].seconds) for done in together)
+
+
+def test_an_arm_that_stops_leaves_the_others_to_go_on():
+    figures = iter([0.5, 0.4, 0.3, 0.2, 0.1])
+    schedule = Schedule(epochs=4, batch_size=4, checks=8, patience=2)
+    early = Run(schedule=schedule, alone=False, check=lambda: Check(next(figures), 0.0))
+    rising = iter(range(20))
+    late = Run(schedule=schedule, alone=False, check=lambda: Check(float(next(rising)), 0.0))
+    one, two = train([early.trainee, late.trainee], schedule)
+    assert (len(one.points), len(two.points)) == (3, 8)
+
+
+def test_a_group_that_is_killed_ends_with_the_same_bits(tmp_path):
+    asides = [tmp_path / f"{at}.safetensors" for at in range(4)]
+
+    def runs():
+        made = [Run(names, seed=seed, alone=False) for seed, names in enumerate(TOGETHER)]
+        for run, aside in zip(made, asides):
+            run.trainee.aside = aside
+        return made
+
+    def tick(step, total, value):
+        if step > total // 2 + 3:
+            raise Killed
+
+    whole, _ = side_by_side()
+    with pytest.raises(Killed):
+        train([run.trainee for run in runs()], whole[0].schedule, tick=tick)
+    assert all(aside.is_file() for aside in asides)
+    again = runs()
+    train([run.trainee for run in again], whole[0].schedule)
+    for run, other in zip(whole, again):
+        assert same(run.tensors, other.tensors)
+
+
+def test_too_little_memory_splits_the_pass_and_changes_nothing(monkeypatch):
+    from tuneoff.engine import train as module
+
+    send_back, sizes = module._send_back, []
+
+    def small(rows):
+        if len(rows) > 5:
+            raise MemoryError("simulated")
+        sizes.append(len(rows))
+        return send_back(rows)
+
+    _, done = side_by_side()
+    monkeypatch.setattr(module, "_send_back", small)
+    _, done_split = side_by_side()
+    assert max(sizes) <= 5
+    for one, two in zip(done, done_split):
+        assert [p.train_loss for p in one.points] == pytest.approx([p.train_loss for p in two.points], abs=1e-4)

@@ -1,0 +1,138 @@
+"""Several arms in one pass over one base: rows belong to arms, and each arm's adapters see its own rows alone.
+
+    arm 0: rows a b    arm 1: rows c d    ->    [a b c d] through every frozen layer at once,
+                                                 at a site x_ab through arm 0's adapters, x_cd through arm 1's
+
+The frozen matmuls then have as many rows as all arms together, and the base's weights are read once. What an arm
+computes does not depend on its neighbours, up to the rounding of a matmul of another size.
+
+Letters: G arms, R rows of all arms, N positions of all rows.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from tuneoff.engine.attach import User, Worn
+from tuneoff.engine.context import Contexts
+from tuneoff.engine.examples import Example
+from tuneoff.engine.loss import Loss, answer_rows, losses_at
+from tuneoff.engine.packed import new_past, run_packed
+from tuneoff.engine.past import Past, stacked
+from tuneoff.engine.rows import Rows, joined
+
+__all__ = ["Together", "losses_together"]
+
+
+class Together:
+    """Worn bases whose rows lie side by side. Use as a context; none of them may be entered at the same time.
+
+    All are of one base, and can be packed (`Worn.may_pack`).
+    """
+
+    def __init__(self, worn: Sequence[Worn]):
+        self.worn = list(worn)
+        self.base = worn[0].base
+        self._spans: list[int] = []  # positions of each arm in the pass under way; empty: what runs is nobody's
+        self._alone: int | None = None  # the arm whose embeddings are being made
+        self._handles: list = []
+
+    def __enter__(self) -> "Together":
+        users: dict[nn.Module, dict[int, list[User]]] = {}
+        for arm, worn in enumerate(self.worn):
+            for module, own in worn.users().items():
+                users.setdefault(module, {})[arm] = own
+        for module, by_arm in users.items():
+            self._handles.append(module.register_forward_pre_hook(self._enter_hook(by_arm)))
+            self._handles.append(module.register_forward_hook(self._leave_hook(by_arm)))
+        return self
+
+    def __exit__(self, *_) -> None:
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+
+    def run(self, rows: Sequence[Rows], past: Past | None, *, keep: bool = True) -> tuple[Tensor, Past | None]:
+        """Run new positions of each arm's rows behind a past of all rows.
+
+        Returns hidden states [N, width], arm after arm, and the past of the new positions alone (None without `keep`).
+        """
+        embedded = []
+        for arm, (worn, own) in enumerate(zip(self.worn, rows)):
+            self._alone = arm
+            embedded.append(worn.embed(own))
+        self._alone = None
+        every = joined(rows)
+        masks = self.worn[0].masks(every, past)
+        self._spans = [len(own.ids) for own in rows]
+        hidden, made = run_packed(self.base, torch.cat(embedded, dim=1), every, past, masks)
+        self._spans = []
+        return hidden, new_past(made, every) if keep else None
+
+    def starts(self, contexts: Sequence[Contexts]) -> Past | None:
+        """One row for each arm: its learned keys and values, virtual positions, shared text. None: no arm has any."""
+        first = self._first_past()
+        ids, owners = zip(*(own.start_ids() for own in contexts))
+        if not any(ids):
+            return first
+        offset = [0] * len(ids) if first is None else first.next_position.tolist()
+        device = self.base.device
+        filled = [own or [0] for own in ids]  # an arm without a start runs one position, which nobody then sees
+        rows = [
+            Rows.of([text], at, device, [who or [-1]]) for text, at, who in zip(filled, offset, owners, strict=True)
+        ]
+        _, made = self.run(rows, first)
+        made.real[[not own for own in ids]] = False
+        return made if first is None else first.then(made)
+
+    def _first_past(self) -> Past | None:
+        pasts = [worn.first_past() for worn in self.worn]
+        known = next((past for past in pasts if past is not None), None)
+        return None if known is None else stacked([known.nothing() if past is None else past for past in pasts])
+
+    def _enter_hook(self, by_arm: Mapping[int, Sequence[User]]):
+        def hook(module, args):
+            x = args[0]
+            if not self._spans or not x.is_floating_point():  # the embeddings' input is ids
+                return None
+            parts = enumerate(x.split(self._spans, dim=-2))
+            own = [self.worn[arm].entered(by_arm[arm], part) if arm in by_arm else part for arm, part in parts]
+            return (torch.cat(own, dim=-2), *args[1:])
+
+        return hook
+
+    def _leave_hook(self, by_arm: Mapping[int, Sequence[User]]):
+        def hook(module, args, y):
+            x = args[0]
+            if self._alone is not None:
+                return self.worn[self._alone].left(by_arm.get(self._alone, ()), x, y)
+            if not self._spans:
+                return None
+            parts = enumerate(zip(x.split(self._spans, dim=-2), y.split(self._spans, dim=-2)))
+            own = [self.worn[arm].left(by_arm[arm], *part) if arm in by_arm else part[1] for arm, part in parts]
+            return torch.cat(own, dim=-2)
+
+        return hook
+
+
+def losses_together(
+    together: Together, contexts: Sequence[Contexts], batches: Sequence[Sequence[Example]]
+) -> list[Loss]:
+    """Each arm's loss on its own batch, in one pass. contexts: of each arm; either all behind kept contexts, which
+    they then share, or none."""
+    kept = contexts[0].behind_prompts
+    if kept:
+        every = [example.ids.prompt for batch in batches for example in batch]
+        past, _ = contexts[0].run(contexts[0].start(), every)
+    else:
+        past = together.starts(contexts)
+        if past is not None:
+            arm = torch.arange(len(batches)).repeat_interleave(torch.tensor([len(batch) for batch in batches]))
+            past = past.select(arm.to(together.base.device))
+    sizes = [len(batch) for batch in batches]
+    first = [0] * len(sizes) if past is None else past.next_position.split(sizes)
+    rows = [answer_rows(own, batch, at) for own, batch, at in zip(contexts, batches, first)]
+    hidden, _ = together.run(rows, past, keep=False)
+    parts = hidden.split([len(own.ids) for own in rows])
+    return [losses_at(together.base, *each) for each in zip(parts, rows, batches)]
