@@ -11,7 +11,7 @@ READY := .venv/.ready
 # One thread a process: the tests' matrices are tiny, and threads that wait for each other cost tenfold.
 PYTEST := OMP_NUM_THREADS=1 .venv/bin/python -m pytest
 
-.PHONY: help demo test test-slow test-gpu test-browser lint format clean
+.PHONY: help demo test test-slow test-gpu test-browser bench lint format clean
 
 help:  ## these lines
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,6 +30,12 @@ test-gpu: $(READY)  ## tests that need an NVIDIA GPU
 
 test-browser: $(READY)  ## tests that open the report in Chromium
 	$(PYTEST) -m browser
+
+bench: $(READY)  ## every claim of speed against its peer, into runs/benchmarks.jsonl
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check $(CONSTRAINT) -e '.[bench]'
+	mkdir -p runs
+	set -o pipefail; .venv/bin/python -m benchmarks all | tee runs/benchmarks.jsonl
+	.venv/bin/python -m benchmarks --table runs/benchmarks.jsonl
 
 lint: $(READY)  ## ruff: rules and layout
 	.venv/bin/ruff check .

@@ -110,6 +110,7 @@ class Shown(Watch):
         said = f"failed: {why}" if why else "done" if figure is None else f"validation {figure:.3f}"
         left = f"   {self._left}" if self._left and not self.console.is_terminal else ""
         self.console.print(f"{label:<34} {took:>7}   {said}{left}", markup=False)
+        self._since = time.perf_counter()  # jobs that were trained together end one after the other
 
     def _bar_of(self, text: str, total: int | None) -> None:
         if self._bar is not None:

@@ -23,7 +23,7 @@ from tuneoff.engine.loss import Loss, answer_loss
 from tuneoff.engine.memory import PeakMemory
 from tuneoff.engine.together import Together, losses_together
 
-__all__ = ["Trainee", "train"]
+__all__ = ["Trainee", "Training", "learn", "train"]
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
@@ -53,25 +53,25 @@ def train(
 
     tick: told the steps done and to do, of all arms, and the figure of a check.
     """
-    courses = [Course(trainee, schedule, cache) for trainee in trainees]
+    trainings = [Training(trainee, schedule, cache) for trainee in trainees]
     fit = Fit(trainees[0].worn.base.device)
-    total = sum(course.learner.steps for course in courses)
-    while active := [course for course in courses if course.batch]:
+    total = sum(training.learner.steps for training in trainings)
+    while active := [training for training in trainings if training.batch]:
         for group in in_one_pass(active):
             learn(group, fit)
-            tick(sum(course.learner.step for course in courses), total, None)
-        due = [course for course in active if course.due]
-        for course in due:
-            value = course.check()
-            tick(sum(each.learner.step for each in courses), total, value)
-        for course in due:  # one right after the other, so that a kill finds all of them at the same step
-            course.put_aside()
-        for course in active:
-            course.go_on()
-    return [course.end() for course in courses]
+            tick(sum(training.learner.step for training in trainings), total, None)
+        due = [training for training in active if training.due]
+        for training in due:
+            value = training.check()
+            tick(sum(each.learner.step for each in trainings), total, value)
+        for training in due:  # one right after the other, so that a kill finds all of them at the same step
+            training.put_aside()
+        for training in active:
+            training.go_on()
+    return [training.end() for training in trainings]
 
 
-class Course:
+class Training:
     """One arm on its way through its batches. batch: the records of the next step; empty: it is over."""
 
     def __init__(self, trainee: Trainee, schedule: Schedule, cache: ContextCache | None):
@@ -96,7 +96,7 @@ class Course:
         return self.learner.step == 0
 
     def company(self) -> tuple:
-        """Courses of equal company may share a pass; one whose company is its own cannot."""
+        """Trainings of equal company may share a pass; one whose company is its own cannot."""
         worn = self.trainee.worn
         if self.first_step or worn.text_changed or not (worn.packed and worn.may_pack()):
             return (id(self),)
@@ -124,54 +124,54 @@ class Course:
         return self.learner.done
 
 
-def in_one_pass(courses: Sequence[Course]) -> list[list[Course]]:
-    """Courses by company. The first step of each is its own, because its memory is measured there."""
-    groups: dict[tuple, list[Course]] = {}
-    for course in courses:
-        groups.setdefault(course.company(), []).append(course)
+def in_one_pass(trainings: Sequence[Training]) -> list[list[Training]]:
+    """Trainings by company. The first step of each is its own, because its memory is measured there."""
+    groups: dict[tuple, list[Training]] = {}
+    for training in trainings:
+        groups.setdefault(training.company(), []).append(training)
     return list(groups.values())
 
 
-def learn(courses: Sequence[Course], fit: Fit) -> None:
+def learn(trainings: Sequence[Training], fit: Fit) -> None:
     """One optimiser step of each: its summed loss over its trained tokens, divided by their count.
 
     What the pass took is shared by the positions that were run for each.
     """
     began = time.perf_counter()
-    rows = [(course, example) for course in courses for example in course.batch]
-    for course in courses:
-        course.learner.begin()
-    measured = len(courses) == 1 and courses[0].first_step
+    rows = [(training, example) for training in trainings for example in training.batch]
+    for training in trainings:
+        training.learner.begin()
+    measured = len(trainings) == 1 and trainings[0].first_step
     with PeakMemory(fit.device) if measured else PeakMemory.off() as memory:
-        parts = fit.run(rows, _send_back, lambda: [course.learner.forget_gradients() for course in courses])
+        parts = fit.run(rows, _send_back, lambda: [training.learner.forget_gradients() for training in trainings])
     computed = sum(count for part in parts for _, count in part.values())
-    for course in courses:
-        course.learner.step_on(sum(part[course][0] for part in parts if course in part))
+    for training in trainings:
+        training.learner.step_on(sum(part[training][0] for part in parts if training in part))
     seconds = time.perf_counter() - began
-    for course in courses:
-        done = course.learner.done
+    for training in trainings:
+        done = training.learner.done
         done.peak_bytes = memory.bytes if measured else done.peak_bytes
-        done.tokens += sum(len(example.ids.ids) for example in course.batch)
-        done.seconds += seconds * sum(part[course][1] for part in parts if course in part) / computed
+        done.tokens += sum(len(example.ids.ids) for example in training.batch)
+        done.seconds += seconds * sum(part[training][1] for part in parts if training in part) / computed
 
 
-def _send_back(rows: Sequence[tuple[Course, Example]]) -> dict[Course, tuple[float, int]]:
-    """Forward and backward of some rows: {course: (its share of its mean loss, positions run)}."""
-    batches: dict[Course, list[Example]] = {}
-    for course, example in rows:
-        batches.setdefault(course, []).append(example)
+def _send_back(rows: Sequence[tuple[Training, Example]]) -> dict[Training, tuple[float, int]]:
+    """Forward and backward of some rows: {training: (its share of its mean loss, positions run)}."""
+    batches: dict[Training, list[Example]] = {}
+    for training, example in rows:
+        batches.setdefault(training, []).append(example)
     losses = dict(zip(batches, _losses(list(batches), list(batches.values()))))
     means = {
-        course: loss.per_record.sum() / sum(len(example.ids.answer) for example in course.batch)
-        for course, loss in losses.items()
+        training: loss.per_record.sum() / sum(len(example.ids.answer) for example in training.batch)
+        for training, loss in losses.items()
     }
     sum(means.values()).backward()
-    return {course: (float(mean.detach()), losses[course].computed) for course, mean in means.items()}
+    return {training: (float(mean.detach()), losses[training].computed) for training, mean in means.items()}
 
 
-def _losses(courses: Sequence[Course], batches: Sequence[Sequence[Example]]) -> list[Loss]:
-    contexts = [course.contexts for course in courses]
-    if len(courses) == 1:
+def _losses(trainings: Sequence[Training], batches: Sequence[Sequence[Example]]) -> list[Loss]:
+    contexts = [training.contexts for training in trainings]
+    if len(trainings) == 1:
         with contexts[0].worn:
             return [answer_loss(contexts[0], contexts[0].start(), batches[0])]
     with Together([own.worn for own in contexts]) as together:

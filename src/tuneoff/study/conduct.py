@@ -18,20 +18,21 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import torch
-from filelock import FileLock, Timeout
 
-from tuneoff.core.errors import ResourceError, StudyError, TuneoffError
-from tuneoff.core.files import disk_guard, write_text
+from tuneoff.core.errors import ResourceError, TuneoffError
+from tuneoff.core.files import disk_guard
+from tuneoff.engine.attach import Worn
 from tuneoff.evaluation.run import metric_named
 from tuneoff.models.base import Base
 from tuneoff.models.device import measure_machine
 from tuneoff.study.arm import Job
 from tuneoff.study.company import group_label, groups
+from tuneoff.study.ground import alone, keep_study, make_folder, same_base, same_study
 from tuneoff.study.judgement import Verdict
 from tuneoff.study.outcome import JobRow
 from tuneoff.study.plan import Plan
 from tuneoff.study.race import Entry, Seen, Step, next_step
-from tuneoff.study.spec import StudySpec, write_spec
+from tuneoff.study.spec import StudySpec
 from tuneoff.study.store import Ledger
 from tuneoff.study.verdict import judge, read_verdict, write_verdict
 from tuneoff.study.work import Fitted, Worker
@@ -71,10 +72,10 @@ def conduct(
     Raises StudyError where the folder holds another study, ResourceError where disk or memory run out.
     """
     watch = watch or Watch()
-    _make(folder)
-    with _alone(folder), closing(Ledger(folder / "ledger.sqlite", create=True)) as ledger:
-        _same_study(ledger, plan, folder)
-        _keep(ledger, plan.spec, study_file, folder / "study.toml")
+    make_folder(folder)
+    with alone(folder), closing(Ledger(folder / "ledger.sqlite", create=True)) as ledger:
+        same_study(ledger, plan, folder)
+        keep_study(ledger, plan.spec, study_file, folder / "study.toml")
         if retry:
             ledger.plan_failed_again()
         entries = entries_of(plan)
@@ -85,7 +86,7 @@ def conduct(
                 return read_verdict(folder / "verdict.json") if judged else _finish(plan, ledger, folder)
         watch.phase(f"loading {plan.spec.model.name}")
         base = open_base()
-        _same_base(ledger, base, folder)
+        same_base(ledger, base, folder)
         ground = plan.ground(base.fingerprint)
         worker = Worker(plan, base, folder)
         worker.check_lengths()
@@ -293,84 +294,9 @@ def _judged(folder: Path, ledger: Ledger) -> bool:
     return bool(events) and events[-1]["what"] == "verdict" and (folder / "verdict.json").is_file()
 
 
-def _make(folder: Path) -> None:
-    try:
-        with disk_guard(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StudyError(
-            "the run folder cannot be made", where=folder, found=error, fix="give --out another folder"
-        ) from None
-
-
-@contextmanager
-def _alone(folder: Path):
-    lock = FileLock(folder / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise StudyError(
-            "another process is running this study", where=folder, fix="wait for it, or give --out another folder"
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _same_study(ledger: Ledger, plan: Plan, folder: Path) -> None:
-    """Arms, seeds, trials and knobs may be added to a run; its data, prompt, model and schedule may not change.
-
-    Before the first job all may: the first start often ends in a mistake of the study file that is then mended.
-    """
-    begun = ledger.begun()
-    if begun and ledger.meta("study") != plan.spec.fingerprint():
-        changes = plan.spec.changes_since(json.loads(ledger.meta("spec")))
-        raise StudyError(
-            "the study file changed since this run began",
-            where=folder,
-            found="\n".join(changes),
-            fix="undo the change (arms, seeds, trials may grow), or give --out another folder for a new run",
-        )
-    if begun and ledger.meta("data") != plan.data_key():
-        raise StudyError(
-            "the data changed since this run began",
-            where=folder,
-            fix="bring the data back as it was, or give --out another folder for a new run",
-        )
-    ledger.set_meta("study", plan.spec.fingerprint())
-    ledger.set_meta("data", plan.data_key())
-    if ledger.meta("spec") != plan.spec.model_dump_json():
-        ledger.note("", "study file")  # an arm left out, another margin: what was judged must be judged anew
-    ledger.set_meta("spec", plan.spec.model_dump_json())
-    ledger.set_meta("folder", plan.spec.folder)
-
-
-def _keep(ledger: Ledger, spec: StudySpec, study_file: Path | None, copy: Path) -> None:
-    """The study beside what it gave: a copy of its file, or the file that says the same where it had none."""
-    ledger.set_meta("study_file", str((study_file or copy).resolve()))
-    if study_file is None:
-        write_spec(spec, copy)
-    elif not copy.exists() or not copy.samefile(study_file):
-        write_text(copy, study_file.read_text(encoding="utf-8"))
-
-
-def _same_base(ledger: Ledger, base: Base, folder: Path) -> None:
-    was = ledger.meta("base")
-    if ledger.begun() and was != base.fingerprint:
-        raise StudyError(
-            "the model's files changed since this run began",
-            where=folder,
-            found=base.fingerprint,
-            allowed=was,
-            fix="bring the model back, or give --out another folder for a new run",
-        )
-    ledger.set_meta("base", base.fingerprint)
-
-
 def _record_machine(ledger: Ledger, base: Base) -> None:
     ledger.note("", "run", f"torch {torch.__version__}, {torch.get_num_threads()} threads")
-    ledger.note("", "machine", json.dumps(measure_machine(base)))
+    ledger.note("", "machine", json.dumps(measure_machine(base) | {"packed_rows": Worn(base).may_pack()}))
 
 
 def _enter(ledger: Ledger, plan: Plan, ground: str) -> None:

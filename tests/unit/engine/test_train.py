@@ -14,7 +14,7 @@ from tuneoff.engine.examples import Example
 from tuneoff.engine.fit import Fit
 from tuneoff.engine.learner import Check, Group, Schedule
 from tuneoff.engine.loss import answer_loss, plain_loss
-from tuneoff.engine.train import Course, Trainee, learn, train
+from tuneoff.engine.train import Trainee, Training, learn, train
 from tuneoff.models.chat import Encoded
 
 KINDS = [("lora",), ("soft_prompt",), ("soft_prompt_after",), ("lora", "soft_prompt")]
@@ -232,10 +232,10 @@ def test_each_group_has_its_own_rate_and_the_schedule_moves_both():
     trainee = Trainee(
         worn=Worn(base, adapters), groups=groups, examples=many_rows()[:4], seed=0, check=lambda: Check(0.0, 0.0)
     )
-    course, rates = Course(trainee, schedule, None), []
+    training, rates = Training(trainee, schedule, None), []
     for _ in range(4):
-        learn([course], Fit(base.device))
-        rates.append([group["lr"] for group in course.learner.optimiser.param_groups])
+        learn([training], Fit(base.device))
+        rates.append([group["lr"] for group in training.learner.optimiser.param_groups])
     assert rates[0] == pytest.approx([0.5e-3, 2e-2])
     assert rates[1] == pytest.approx([1e-3, 4e-2])
     assert rates[3] == pytest.approx([(0.1 + 0.45) * 1e-3, (0.1 + 0.45) * 4e-2])
@@ -254,9 +254,9 @@ def test_one_step_is_the_mean_over_trained_tokens_clipped_and_handed_to_adamw():
     schedule = Schedule(epochs=1, clip=0.01, weight_decay=0.1)
     groups = [Group({str(at): p for at, p in enumerate(ours.parameters())}, 1e-2)]
     trainee = Trainee(worn=Worn(base, [ours]), groups=groups, examples=rows, seed=0, check=lambda: Check(0.0, 0.0))
-    course = Course(trainee, schedule, None)
-    learn([course], Fit(base.device))
-    learner = course.learner
+    training = Training(trainee, schedule, None)
+    learn([training], Fit(base.device))
+    learner = training.learner
     assert learner.done.tokens == sum(len(row.ids.ids) for row in rows)
     optimiser = torch.optim.AdamW(hand.parameters(), lr=1e-2, weight_decay=0.1)
     with Worn(base, [hand]) as worn:
