@@ -18,6 +18,7 @@ from benchmarks.texts import documents
 from tuneoff.engine.examples import Example
 from tuneoff.engine.fit import Fit
 from tuneoff.engine.memory import PeakMemory
+from tuneoff.engine.together import Together, losses_together
 from tuneoff.engine.train import learn
 from tuneoff.methods.lora import Lora
 from tuneoff.methods.soft_prompt import SoftPrompt
@@ -46,14 +47,10 @@ def _line(
 ) -> dict:
     batches = [list(examples[at : at + SIZE]) for at in range(0, len(examples), SIZE)]
     with ExitStack() as stack:
-        sides = [
-            [stack.enter_context(our_training(base, method, examples)) for _ in range(ARMS)] for _ in ("joint", "alone")
-        ]
-        joint, alone = sides
+        arms = [stack.enter_context(our_training(base, method, examples)) for _ in range(ARMS)]
         whole = stack.enter_context(our_training(base, method, examples))
-        for arms in sides:
-            for arm, batch in zip(arms, batches):
-                arm.step(batch)  # an arm's first step is always its own
+        for arm, batch in zip(arms, batches):
+            arm.step(batch)  # an arm's first step is always its own
         whole.step(examples)
         contest = Contest(
             name="many_arms",
@@ -61,33 +58,32 @@ def _line(
             unit="tokens/s",
             goal=goal,
             against="our engine, one arm after another",
-            **_slots(base, joint, alone, batches),
+            **_slots(base, arms, batches),
             facts={
                 "model": settings.model or MODEL,
                 "data": source,
                 "arms": ARMS,
                 "batch_size": SIZE,
                 "mean_tokens": round(sum(len(each.ids.ids) for each in examples) / len(examples), 1),
-                "loss": _same_loss(joint[-1], alone[-1], batches[-1]),
-                "memory": _memory(joint, whole, batches),
+                "loss": _same_loss(arms, batches),
+                "memory": _memory(arms, whole, batches),
             },
         )
         return race(contest, settings.rounds(CYCLES), settings)
 
 
-def _slots(
-    base: Base, joint: Sequence[OurTraining], alone: Sequence[OurTraining], batches: Sequence[list[Example]]
-) -> dict:
+def _slots(base: Base, arms: Sequence[OurTraining], batches: Sequence[list[Example]]) -> dict:
+    """The same arms step jointly and one by one in turn."""
     ceiling = Ceiling(base, "frozen")
-    every = [arm.rows(batch) for arm, batch in zip(joint, batches)]
-    useful = sum(own_tokens([batch], arm.shared) for arm, batch in zip(joint, batches))
+    every = [arm.rows(batch) for arm, batch in zip(arms, batches)]
+    useful = sum(own_tokens([batch], arm.shared) for arm, batch in zip(arms, batches))
 
     def run_joint(cycle: int) -> float:
-        step_together(joint, batches)
+        step_together(arms, batches)
         return useful
 
     def run_alone(cycle: int) -> float:
-        for arm, batch in zip(alone, batches):
+        for arm, batch in zip(arms, batches):
             arm.step(batch)
         return useful
 
@@ -105,19 +101,22 @@ def step_together(arms: Sequence[OurTraining], batches: Sequence[list[Example]])
     learn([arm.training for arm in arms], Fit(arms[0].training.trainee.worn.base.device))
 
 
-def _same_loss(joint: OurTraining, alone: OurTraining, batch: list[Example]) -> dict:
-    """Both sides have made the same step; they have learned the same."""
-    width = joint.training.trainee.worn.base.net.dtype.itemsize
-    return close("loss of the last arm", joint.loss(batch), alone.loss(batch), SAME_LOSS[width])
+def _same_loss(arms: Sequence[OurTraining], batches: Sequence[list[Example]]) -> dict:
+    """The last arm's loss in company and alone."""
+    worn = [arm.training.trainee.worn for arm in arms]
+    with torch.no_grad(), Together(worn) as together:
+        losses = losses_together(together, [arm.contexts for arm in arms], batches)
+    joint = float(losses[-1].per_record.sum() / losses[-1].tokens)
+    return close("loss of the last arm", joint, arms[-1].loss(batches[-1]), SAME_LOSS[worn[0].base.net.dtype.itemsize])
 
 
-def _memory(joint: Sequence[OurTraining], whole: OurTraining, batches: Sequence[list[Example]]) -> dict:
+def _memory(arms: Sequence[OurTraining], whole: OurTraining, batches: Sequence[list[Example]]) -> dict:
     """Peak bytes of a step of all arms, and of one arm's step with as many rows."""
-    device = torch.device(joint[0].training.trainee.worn.base.device)
+    device = torch.device(arms[0].training.trainee.worn.base.device)
     peaks = []
     for step in (
         lambda: whole.step([each for batch in batches for each in batch]),
-        lambda: step_together(joint, batches),
+        lambda: step_together(arms, batches),
     ):
         with PeakMemory(device) as memory:
             step()

@@ -1,4 +1,4 @@
-"""Who trains in one pass: settled by the plan, whatever is done already; and what goes wrong in company is done alone."""
+"""Who trains in one pass: settled by the plan, whatever is done already. What goes wrong in company is done alone."""
 
 import pytest
 import torch
