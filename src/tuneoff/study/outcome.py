@@ -5,7 +5,7 @@ from typing import Literal
 
 from tuneoff.core.cost import Cost
 
-__all__ = ["JobRow", "Outcome", "Point", "Split"]
+__all__ = ["AxisRow", "JobRow", "Outcome", "Point", "Split"]
 
 Split = Literal["train", "validation", "test"]
 
@@ -38,6 +38,22 @@ class Point:
     train_loss: float | None
     value: float | None
     seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AxisRow:
+    """One job's figure on an axis beside quality (study/axes.py names them). value None: `why` it is not known.
+
+    n: how many records, texts or requests it stands on. low / high: 95 % interval, where there is one.
+    """
+
+    job: str
+    name: str
+    value: float | None
+    n: int = 0
+    low: float | None = None
+    high: float | None = None
+    why: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,6 +7,7 @@ checkpoint's outcomes), so a killed run leaves whole units only.
     jobs(...)             one row a job, its state, its cost
     outcomes(...)         one row per (job, step, split, record, metric, phrasing)
     points(...)           learning curves
+    axes(...)             figures of a job beside quality: serving, retention, rewording, memorisation
     events(...)           what happened when: starts, restarts, failures (never texts of records)
 """
 
@@ -21,11 +22,11 @@ from pathlib import Path
 from tuneoff.core.cost import Cost
 from tuneoff.core.errors import StudyError
 from tuneoff.core.files import disk_full
-from tuneoff.study.outcome import JobRow, Outcome, Point
+from tuneoff.study.outcome import AxisRow, JobRow, Outcome, Point
 
 __all__ = ["Ledger"]
 
-VERSION = 1
+VERSION = 2
 
 SCHEMA = """
 create table meta (key text primary key, value text not null);
@@ -42,6 +43,9 @@ create table outcomes (
 create table points (
     job text not null references jobs(key), step integer not null, records integer not null,
     train_loss real, value real, seconds real not null, primary key (job, step)) without rowid;
+create table axes (
+    job text not null references jobs(key), name text not null, value real, n integer not null, low real, high real,
+    why text not null default '', primary key (job, name)) without rowid;
 create table events (at real not null, job text not null, what text not null, detail text not null default '');
 """
 
@@ -163,6 +167,15 @@ class Ledger:
         with self.transaction() as db:
             db.execute("insert or replace into points values (?, ?, ?, ?, ?, ?)", row)
 
+    def add_axes(self, rows: Iterable[AxisRow]) -> None:
+        """A job's figures beside quality, in one transaction; a figure measured anew replaces the old one."""
+        with self.transaction() as db:
+            db.executemany("insert or replace into axes values (?, ?, ?, ?, ?, ?, ?)", [_values(row) for row in rows])
+
+    def axes(self) -> list[AxisRow]:
+        rows = self._db.execute("select * from axes order by job, name").fetchall()
+        return [AxisRow(**dict(row)) for row in rows]
+
     def begun(self) -> bool:
         """Whether any job was ever entered."""
         return self._db.execute("select 1 from jobs").fetchone() is not None
@@ -195,6 +208,10 @@ class Ledger:
 
 def _items(outcome: Outcome) -> list[tuple[str, object]]:
     return [(field.name, getattr(outcome, field.name)) for field in fields(Outcome)]
+
+
+def _values(row: AxisRow) -> list[object]:
+    return [getattr(row, field.name) for field in fields(AxisRow)]
 
 
 def _job(row: sqlite3.Row) -> JobRow:
