@@ -25,10 +25,11 @@ def main() -> None:
 
 
 def _asked() -> argparse.Namespace:
-    from benchmarks.registry import NAMES
+    from benchmarks.registry import JUDGES, NAMES
 
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="One JSON line per case, on stdout.")
-    parser.add_argument("name", nargs="?", choices=[*NAMES, "all"], help="all: one process after another")
+    names = [*NAMES, *JUDGES, "all"]
+    parser.add_argument("name", nargs="?", choices=names, help="all: those of speed, one process after another")
     parser.add_argument("--threads", type=int, default=_cores(), help="the same for both sides (all cores)")
     parser.add_argument("--cycles", type=int, help="L A B rounds (each benchmark has its own number)")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1")
@@ -37,7 +38,7 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--table", type=Path, metavar="FILE", help="print JSON lines as a Markdown table")
     asked = parser.parse_args()
     if not asked.name and not asked.table:
-        parser.error(f"name one of: all, {', '.join(NAMES)}")
+        parser.error(f"name one of: {', '.join(names)}")
     return asked
 
 
@@ -59,7 +60,7 @@ def _run(asked: argparse.Namespace) -> None:
 
 
 def _each_alone() -> int:
-    """Every benchmark in a process of its own, so that none finds another's memory; a failed one does not end it."""
+    """Every benchmark of speed in a process of its own: none finds another's memory, a failed one does not end it."""
     from benchmarks.registry import NAMES
 
     given = [word for word in sys.argv[1:] if word != "all"]

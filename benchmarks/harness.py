@@ -19,7 +19,7 @@ import torch
 from tuneoff.models.base import Base
 from tuneoff.models.load import load_model
 
-__all__ = ["WARM", "Contest", "Settings", "Unequal", "close", "race"]
+__all__ = ["WARM", "Claim", "Contest", "Settings", "Slot", "Unequal", "close", "line_of", "race", "rate", "short"]
 
 WARM = -1  # the number of the cycle that warms up
 STEADY = 0.15  # the ceiling may vary by this share before the run is called unsteady
@@ -54,11 +54,10 @@ class Settings:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Contest:
-    """One line to be. A slot does the work of a cycle and returns its useful amount, in `unit`.
+class Claim:
+    """What one line says of the work. unit: of the rates. goal: the least ratio that was set out for.
 
-    goal: the least ratio that was set out for. theirs: None where our own ceiling is the other side; the ratio is
-    then the fraction of it. facts: batch size, mean lengths, what was checked. packages: whose versions are told.
+    facts: batch size, mean lengths, what was checked. packages: whose versions are told.
     """
 
     name: str
@@ -66,11 +65,20 @@ class Contest:
     unit: str
     goal: float
     against: str
+    facts: dict = field(default_factory=dict)
+    packages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Contest(Claim):
+    """One line to be. A slot does the work of a cycle and returns its useful amount, in `unit`.
+
+    theirs: None where our own ceiling is the other side; the ratio is then the fraction of it.
+    """
+
     ours: Slot
     theirs: Slot | None
     ceiling: Slot
-    facts: dict = field(default_factory=dict)
-    packages: tuple[str, ...] = ()
 
 
 def race(contest: Contest, cycles: int, settings: Settings) -> dict:
@@ -82,8 +90,8 @@ def race(contest: Contest, cycles: int, settings: Settings) -> dict:
     rates: dict[str, list[float]] = {name: [] for name in sides}
     for cycle in range(cycles):
         for name, slot in sides.items():
-            rates[name].append(_rate(slot, cycle))
-    return _line(contest, rates, settings)
+            rates[name].append(rate(slot, cycle))
+    return line_of(contest, rates, settings)
 
 
 def close(what: str, ours: float, theirs: float, tolerance: float) -> dict:
@@ -91,10 +99,11 @@ def close(what: str, ours: float, theirs: float, tolerance: float) -> dict:
     difference = abs(ours - theirs) / max(abs(theirs), 1e-12)
     if not difference <= tolerance:
         raise Unequal(f"{what}: ours {ours!r}, theirs {theirs!r}, allowed {tolerance:g} of it")
-    return {"ours": ours, "theirs": theirs, "difference": _short(difference), "allowed": tolerance}
+    return {"ours": ours, "theirs": theirs, "difference": short(difference), "allowed": tolerance}
 
 
-def _rate(slot: Slot, cycle: int) -> float:
+def rate(slot: Slot, cycle: int) -> float:
+    """Useful amount a second."""
     gc.collect()
     _wait()
     began = time.perf_counter()
@@ -108,7 +117,8 @@ def _wait() -> None:
         torch.cuda.synchronize()
 
 
-def _line(contest: Contest, rates: dict[str, list[float]], settings: Settings) -> dict:
+def line_of(contest: Claim, rates: dict[str, list[float]], settings: Settings) -> dict:
+    """The line of sides (ours, ceiling, and theirs where there is one) whose rates were measured cycle by cycle."""
     other = rates.get("theirs") or rates["ceiling"]
     ratios = [own / against for own, against in zip(rates["ours"], other)]
     spread = max(rates["ceiling"]) / min(rates["ceiling"]) - 1 if len(ratios) > 1 else None  # one cycle cannot tell
@@ -116,9 +126,9 @@ def _line(contest: Contest, rates: dict[str, list[float]], settings: Settings) -
     return {
         "name": contest.name,
         "case": contest.case,
-        "ratio": _short(median(ratios)),
-        "low": _short(min(ratios)),
-        "high": _short(max(ratios)),
+        "ratio": short(median(ratios)),
+        "low": short(min(ratios)),
+        "high": short(max(ratios)),
         "goal": contest.goal,
         "against": contest.against,
         **figures,
@@ -128,17 +138,17 @@ def _line(contest: Contest, rates: dict[str, list[float]], settings: Settings) -
         "threads": torch.get_num_threads(),
         "cycles": len(ratios),
         "quick": settings.quick,
-        "ceiling_varied_by": None if spread is None else _short(spread),
+        "ceiling_varied_by": None if spread is None else short(spread),
         "steady": None if spread is None else spread <= STEADY,
     }
 
 
 def _figure(own: list[float], ceiling: list[float], unit: str) -> dict:
     share = median(rate / most for rate, most in zip(own, ceiling))
-    return {"value": _short(median(own)), "unit": unit, "of_ceiling": _short(share)}
+    return {"value": short(median(own)), "unit": unit, "of_ceiling": short(share)}
 
 
-def _short(number: float) -> float:
+def short(number: float) -> float:
     """Four digits: more would be noise."""
     return float(f"{number:.4g}")
 

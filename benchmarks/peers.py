@@ -125,10 +125,10 @@ def _arguments(base: Base, size: int) -> dict:
 
 def _config(adapter: Adapter) -> "PeftConfig":
     """The `peft` configuration that our artifact of this adapter carries."""
-    from peft import LoraConfig, PromptTuningConfig
+    from peft import IA3Config, LoraConfig, PromptTuningConfig
 
     table, _ = adapter.method.peft(adapter.sites, adapter.tensors)
-    made = {"PROMPT_TUNING": PromptTuningConfig, "LORA": LoraConfig}[table.pop("peft_type")]
+    made = {"PROMPT_TUNING": PromptTuningConfig, "LORA": LoraConfig, "IA3": IA3Config}[table.pop("peft_type")]
     return made(task_type="CAUSAL_LM", **table)
 
 

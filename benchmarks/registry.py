@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # it imports torch, which reads the number of threads from the environment that is set later
     from benchmarks.harness import Settings
 
-__all__ = ["NAMES", "benchmark"]
+__all__ = ["JUDGES", "NAMES", "benchmark"]
 
-FILES = {
+SPEED = {
     "prompt_tuning_p20": "prompt_tuning",
     "prompt_tuning_p100": "prompt_tuning",
     "prompt_tuning_trl": "prompt_tuning",
@@ -22,8 +22,18 @@ FILES = {
     "score_4_fewshot": "score",
     "score_4": "score",
     "limit": "limit",
+    "usual_way": "usual_way",
 }
-NAMES = tuple(FILES)
+JUDGE = {
+    "judge_aa": "judge",
+    "judge_family": "judge",
+    "judge_coverage": "judge",
+    "judge_power": "judge",
+    "judge_aa_recorded": "judge_recorded",
+    "budget_kept": "budget",
+}
+FILES = {**SPEED, **JUDGE}
+NAMES, JUDGES = tuple(SPEED), tuple(JUDGE)
 
 
 def benchmark(name: str) -> "Callable[[Settings], Iterator[dict]]":

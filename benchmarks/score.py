@@ -19,6 +19,7 @@ shares nothing between questions, so its rate does not depend on their number); 
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import ceil
 
 import torch
 
@@ -29,17 +30,26 @@ from tuneoff.core.errors import MissingExtra
 from tuneoff.data.prompt import Prompt
 from tuneoff.data.record import Record
 from tuneoff.engine.attach import Worn
-from tuneoff.engine.batches import by_length
+from tuneoff.engine.batches import by_length, scored_tokens
 from tuneoff.engine.examples import shared_start
 from tuneoff.engine.score import AnswerTree, score_choices
 from tuneoff.models.base import Base
 
-__all__ = ["Questions", "score_4", "score_4_fewshot", "score_77", "score_line", "topics"]
+__all__ = [
+    "LmEval",
+    "Questions",
+    "same_scores",
+    "score_4",
+    "score_4_fewshot",
+    "score_77",
+    "score_ceiling",
+    "score_line",
+    "topics",
+]
 
 MODEL = "smollm2-135m-instruct"
 SAME_SCORE = {4: 1e-4, 2: 0.5}  # nats, by bytes of a number
 PEER_BATCHES = (4, 16)
-OUR_BATCH = 16
 COMPARED = 16  # choices whose scores are compared before the race; all 77 would take the peer as long as a slot
 TOPICS = {
     "World": "world politics and events",
@@ -126,11 +136,11 @@ def topics(base: Base, settings: Settings, *, shown: int, goal: float) -> Questi
 def score_line(name: str, base: Base, asked: Questions, settings: Settings, peer: bool = True) -> dict:
     """Race our scoring against lm-eval (or its own ceiling) over questions."""
     with Worn(base) as worn:
-        facts = _lengths(asked) | {"model": settings.model or MODEL, "data": asked.source}
+        facts = _lengths(asked, base.device) | {"model": settings.model or MODEL, "data": asked.source}
         theirs, ceiling = None, Ceiling(base, "forward")
         if peer:
             theirs = LmEval(settings.base(MODEL), asked)
-            facts |= {"peer_batch_size": theirs.lm.batch_size, "scores": _same_scores(worn, theirs, asked)}
+            facts |= {"peer_batch_size": theirs.lm.batch_size, "scores": same_scores(worn, theirs, asked)}
         contest = Contest(
             name=name,
             case=asked.case,
@@ -139,7 +149,7 @@ def score_line(name: str, base: Base, asked: Questions, settings: Settings, peer
             against="lm-eval HFLM" if peer else "matmuls of the same shapes",
             ours=lambda cycle: _ours(worn, asked.slot(cycle), asked.answers),
             theirs=theirs and theirs.run,
-            ceiling=lambda cycle: _ceiling(ceiling, asked.slot(cycle), asked.answers),
+            ceiling=lambda cycle: score_ceiling(ceiling, asked.slot(cycle), asked.answers),
             facts=facts,
             packages=("lm-eval",) if peer else (),
         )
@@ -147,17 +157,20 @@ def score_line(name: str, base: Base, asked: Questions, settings: Settings, peer
 
 
 class LmEval:
-    """lm-eval's HFLM around a model in memory, with the fastest of a few batch sizes."""
+    """lm-eval's HFLM around a model in memory, with the fastest of a few batch sizes. net: what answers, if not the
+    base itself."""
 
-    def __init__(self, base: Base, asked: Questions):
+    def __init__(self, base: Base, asked: Questions, net: torch.nn.Module | None = None):
         try:
             from lm_eval.models.huggingface import HFLM
         except ImportError as error:
             raise MissingExtra("lm-eval", "bench", "this benchmark") from error
         self.asked = asked
-        self.lm = HFLM(pretrained=base.net, tokenizer=base.tokenizer, device=str(base.device), batch_size=1)
-        some = asked.answers[: max(PEER_BATCHES)]
-        self.lm.batch_size_per_gpu = min(PEER_BATCHES, key=lambda size: self._seconds(asked.prompts[0], some, size))
+        net = base.net if net is None else net
+        self.lm = HFLM(pretrained=net, tokenizer=base.tokenizer, device=str(base.device), batch_size=1)
+        answers = asked.answers[: max(PEER_BATCHES)]
+        prompts = asked.prompts[: ceil(max(PEER_BATCHES) / len(answers))]
+        self.lm.batch_size_per_gpu = min(PEER_BATCHES, key=lambda size: self._seconds(prompts, answers, size))
 
     def scores(self, prompts: Sequence[Ids], answers: Sequence[Ids]) -> list[list[float]]:
         """[questions][choices] summed log-probabilities."""
@@ -172,22 +185,22 @@ class LmEval:
             self.scores(prompts, self.asked.answers)
         return len(prompts)
 
-    def _seconds(self, prompt: Ids, answers: Sequence[Ids], size: int) -> float:
+    def _seconds(self, prompts: Sequence[Ids], answers: Sequence[Ids], size: int) -> float:
         self.lm.batch_size_per_gpu = size
         began = time.perf_counter()
-        self.scores([prompt], answers)
-        return (time.perf_counter() - began) / len(answers)
+        self.scores(prompts, answers)
+        return time.perf_counter() - began
 
 
 def _ours(worn: Worn, prompts: Sequence[Ids], answers: Sequence[Ids]) -> float:
-    score_choices(worn, prompts, answers, batch_size=OUR_BATCH)
+    score_choices(worn, prompts, answers)
     return len(prompts)
 
 
-def _same_scores(worn: Worn, theirs: LmEval, asked: Questions) -> dict:
+def same_scores(worn: Worn, theirs: LmEval, asked: Questions) -> dict:
     """The largest differences, its softmax in float64 and as it is; raises Unequal where the first is too large."""
     prompts, answers = asked.prompts[:1], asked.answers[:COMPARED]
-    own = score_choices(worn, prompts, answers, batch_size=OUR_BATCH)
+    own = score_choices(worn, prompts, answers)
 
     def apart(softmax: torch.dtype | None) -> float:
         theirs.lm.softmax_dtype = softmax
@@ -205,21 +218,22 @@ def _same_scores(worn: Worn, theirs: LmEval, asked: Questions) -> dict:
     }
 
 
-def _ceiling(ceiling: Ceiling, prompts: Sequence[Ids], answers: Sequence[Ids]) -> float:
+def score_ceiling(ceiling: Ceiling, prompts: Sequence[Ids], answers: Sequence[Ids]) -> float:
     """The shared start once, each question's own tokens once, each node of the answers' tree once per question."""
     shared, nodes = shared_start(prompts), len(AnswerTree.of(answers).token)
     if shared:
         ceiling.run(Rows(shared, 1))
-    for rows in by_length([len(prompt) for prompt in prompts], OUR_BATCH):
+    lengths = [len(prompt) - shared + nodes - 1 for prompt in prompts]
+    for rows in by_length(lengths, scored_tokens(ceiling.head.device)):
         own = sum(len(prompts[at]) - shared for at in rows)
         ceiling.run(Rows(own + (nodes - 1) * len(rows), nodes * len(rows)))
     return len(prompts)
 
 
-def _lengths(asked: Questions) -> dict:
+def _lengths(asked: Questions, device: torch.device) -> dict:
     lengths = [len(prompt) for prompt in asked.prompts]
     return {
-        "batch_size": OUR_BATCH,
+        "batch_tokens": scored_tokens(device),
         "questions_per_slot": {"ours": asked.per_slot, "theirs": asked.theirs},
         "choices": len(asked.answers),
         "mean_context_tokens": round(sum(lengths) / len(lengths), 1),

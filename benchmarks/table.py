@@ -14,7 +14,7 @@ HEAD = ("benchmark", "case", "against", "goal", "ratio (low to high)", "ours", "
 def markdown(lines: Iterable[str]) -> str:
     """One row per benchmark and case, and what the machine was."""
     rows = [json.loads(line) for line in lines if line.startswith("{")]
-    newest = {(row["name"], row["case"]): row for row in rows}
+    newest = {(row["name"], row["case"]): row for row in rows if "ratio" in row}
     made = [HEAD, ("---",) * len(HEAD), *(_cells(row) for row in newest.values())]
     machines = sorted({f"{row['device']}, {_threads(row)}, {_versions(row)}" for row in newest.values()})
     return "\n".join([*("| " + " | ".join(cells) + " |" for cells in made), "", *machines])

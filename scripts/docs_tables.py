@@ -33,7 +33,7 @@ __all__ = ["DOCS", "renewed"]
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 TABLE = re.compile(r"(<!-- table: ([\w ]+?) -->\n).*?(<!-- end -->)", re.DOTALL)
-SPECS = {cls.__name__: cls for cls in (spec.StudySpec, spec.ModelSpec, spec.DataSpec, spec.PromptSpec, spec.TrainSpec)}
+SPECS = {name: cls for name, cls in vars(spec).items() if isinstance(cls, type) and issubclass(cls, Knobs)}
 SIGNS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
 
 

@@ -1,9 +1,9 @@
-"""Kill a study three times with -9, go on each time, and hold its standings against an undisturbed run.
+"""Kill a study four times with -9, go on each time, and hold its standings against an undisturbed run.
 
     python scripts/kill_drill.py runs/drill
 
-A short study of the demo's data on the real model (about 4 CPU-minutes a run). Prints the ledger's jobs after each
-kill and at the end; the last line is JSON.
+A short study of the demo's data on the real model (about 5 CPU-minutes a run), whose jobs wait at rungs. Prints the
+ledger's jobs after each kill and at the end; the last line is JSON.
 """
 
 import json
@@ -21,6 +21,7 @@ STUDY = """version = 1
 name = "drill"
 arms = ["zero_shot", "few_shot", "soft_prompt_after", "lora"]
 seeds = 2
+trials = 2
 [data]
 path = {data}
 train_records = 64
@@ -30,10 +31,11 @@ test_records = 48
 instruction = "Is this movie review positive or negative?"
 [train]
 epochs = 1
-checks = 2
+checks = 4
 """
-KILLED_AT = (5, 8, 11)  # so many of the twelve jobs are done, and another one is under way
-COLUMNS = "key, arm, seed, status, attempts, tested"
+KILLED_AT = (15, 20, 24, 32)  # so many rungs are reached, three of each job that ended, and a job is under way
+SETTLED = ("done", "dropped")
+COLUMNS = "key, arm, trial, seed, status, rung, attempts, tested"
 
 
 def main(out: Path) -> None:
@@ -45,10 +47,10 @@ def main(out: Path) -> None:
     done: dict[str, int] = {}
     for count in KILLED_AT:
         kill_at(study, killed, count)
-        print(f"\nkilled after {count} jobs:")
+        print(f"\nkilled after {count} rungs:")
         now = show(killed)
-        assert all(now[key] == attempts for key, attempts in done.items()), "a finished job was started again"
-        done = {row["key"]: row["attempts"] for row in jobs(killed) if row["status"] == "done"}
+        assert all(now[key] == attempts for key, attempts in done.items()), "a settled job was started again"
+        done = {row["key"]: row["attempts"] for row in jobs(killed) if row["status"] in SETTLED}
     subprocess.run(command(study, killed), check=True, stdout=subprocess.DEVNULL)
     print("\nat the end:")
     now = show(killed)
@@ -57,7 +59,7 @@ def main(out: Path) -> None:
         "jobs": len(now),
         "started_once": sum(attempts == 1 for attempts in now.values()),
         "started_again": sum(attempts > 1 for attempts in now.values()),
-        "finished_jobs_started_again": sum(now[key] != attempts for key, attempts in done.items()),
+        "settled_jobs_started_again": sum(now[key] != attempts for key, attempts in done.items()),
     }))  # fmt: skip
 
 
@@ -66,9 +68,9 @@ def command(study: Path, out: Path) -> list[str]:
 
 
 def kill_at(study: Path, out: Path, count: int) -> None:
-    """Start, wait until so many jobs are done and another is running, and kill the whole process group."""
+    """Start, wait until so many rungs are reached and a job is running, and kill the whole process group."""
     process = subprocess.Popen(command(study, out), stdout=subprocess.DEVNULL, start_new_session=True)
-    while process.poll() is None and (states(out).count("done") < count or "running" not in states(out)):
+    while process.poll() is None and not (reached(out) >= count and under_way(out)):
         time.sleep(0.2)
     time.sleep(3)  # into the middle of the job
     assert process.poll() is None, "it was over before it was killed"
@@ -87,8 +89,12 @@ def jobs(run: Path) -> list[sqlite3.Row]:
             return []
 
 
-def states(run: Path) -> list[str]:
-    return [row["status"] for row in jobs(run)]
+def reached(run: Path) -> int:
+    return sum(row["rung"] for row in jobs(run))
+
+
+def under_way(run: Path) -> bool:
+    return any(row["status"] == "running" for row in jobs(run))
 
 
 def show(run: Path) -> dict[str, int]:

@@ -1,12 +1,12 @@
 """A finished run made by hand: four arms of which one failed, three seeds, six validation records."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from tuneoff.core.cost import Cost
 from tuneoff.report.folder import LEDGER, VERDICT
-from tuneoff.study.judgement import Contrast, Standing, Verdict
+from tuneoff.study.judgement import Change, Contrast, Standing, Verdict
 from tuneoff.study.outcome import JobRow, Outcome, Point
 from tuneoff.study.store import Ledger
 
@@ -55,18 +55,35 @@ def verdict(**more) -> Verdict:
         "reason": "lora wins: accuracy 81.2 % (95 % interval 77.2 to 85.2 %). Tuning pays.",
         "study": "tweets <b>& feelings</b>",
         "test_opened": 1,
+        "changes": (
+            Change(kind="price", arm="zero_shot", axis="serving", low=1.5, sure=True),
+            Change(kind="left out", detail="the second and third seed of full"),
+        ),
         "facts": {
             "up": True,
             "margin": 0.01,
             "finalists": ["lora", "few_shot", "zero_shot"],
             "constant": {},
             "smallest_visible": 0.05,
+            "decision": {"cost": "serving", "prefer": "cheapest", "limits": {}, "weights": {}},
+            "unchecked": {},
+            "front": ["lora"],
+            "trials": {"peft": {"lora": 1}, "prompting": {"few_shot": 2, "zero_shot": 1}},
+            "sizes": {},
             "data": {"train": 500, "labels": {"joy": 300, NASTY: 200}},
             "model": "tiny",
             "gpu": None,
         },
     }
-    return Verdict(**{**table, **more})
+    return _that_fits(Verdict(**{**table, **more}))
+
+
+def _that_fits(made: Verdict) -> Verdict:
+    """Without what is said of arms that a test has left out."""
+    arms = {row.arm for row in made.standings if row.mean is not None}
+    changes = tuple(one for one in made.changes if one.kind == "left out" or {one.arm, made.recommended} <= arms)
+    front = [arm for arm in made.facts["front"] if arm in arms]
+    return replace(made, changes=changes, facts={**made.facts, "front": front})
 
 
 def unfinished(folder: Path) -> Path:

@@ -24,6 +24,7 @@ import tomli_w
 LABELS = ("good", "bad")
 SMALL = {"train_records": 24, "validation_records": 12, "test_records": 20}
 QUICK = {"epochs": 1.0, "checks": 2}
+NOTHING_BESIDE = {"serving": False, "retention": False, "rewordings": 0, "memorisation": False}
 
 
 def rows(count: int = 120, seed: int = 0) -> list[dict[str, str]]:
@@ -45,10 +46,12 @@ def put_rows(file: Path, tables: Sequence[Mapping[str, Any]]) -> Path:
 
 
 def table(arms: Sequence[Any] = ("zero_shot", "lora"), **more: Any) -> dict[str, Any]:
-    """The study file as a table; `data` and `train` in `more` are added to the small ones."""
+    """The study file as a table; `data` and `train` in `more` are added to the small ones. Nothing is measured beside
+    quality unless `measure` is given."""
     whole = {"version": 1, "name": "tiny", "arms": list(arms), "seeds": 2, "model": {"name": "model"}, **more}
     whole["data"] = {"path": "data.jsonl", **SMALL, **more.get("data", {})}
     whole["train"] = {**QUICK, **more.get("train", {})}
+    whole["measure"] = more.get("measure", NOTHING_BESIDE)
     return whole
 
 

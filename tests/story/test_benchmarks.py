@@ -23,8 +23,14 @@ from tuneoff.models.load import load_model
 from tuneoff.models.tiny import save_tiny
 
 ROOT = Path(__file__).parents[2]
-NEEDS = {"prompt_tuning_trl": "trl", "score_77": "lm_eval", "score_4_fewshot": "lm_eval", "score_4": "lm_eval"}
-ONE_LINE = {"lora_smollm2", "lora_gemma", "full", "score_4_fewshot", "score_4"}
+NEEDS = {
+    "prompt_tuning_trl": "trl",
+    "score_77": "lm_eval",
+    "score_4_fewshot": "lm_eval",
+    "score_4": "lm_eval",
+    "usual_way": "lm_eval",
+}
+ONE_LINE = {"lora_smollm2", "lora_gemma", "full", "score_4_fewshot", "score_4", "usual_way"}
 THREE_LINES = {"prompt_tuning_p20", "limit"}
 SIDE = {"value", "unit", "of_ceiling"}
 
@@ -49,7 +55,7 @@ def texts(tmp_path_factory) -> Path:
 
     topics = ("World", "Sports", "Business", "Sci/Tech")
     put(folder / "ag_news/train.jsonl.gz", [{"description": words(9), "label": topics[at % 4]} for at in range(99)])
-    tweets = [{"text": words(9), "label": ("anger", "joy")[at % 2]} for at in range(99)]
+    tweets = [{"text": words(9), "label": ("anger", "joy")[at % 2]} for at in range(700)]
     put(folder / "tweet_eval/emotion_train.jsonl", tweets)
     labels = [f"{first}{second}" for first in "abcdefg" for second in "hijklmnopqr"]
     put(folder / "banking77/test.jsonl", [{"text": words(6), "label": labels[at % 77]} for at in range(154)])

@@ -9,7 +9,7 @@ import pytest
 from tiny_study import job_rows, put_model, put_rows, put_study, rows, standings, started, tuneoff
 
 ARMS = ["zero_shot", "few_shot", "lora", "soft_prompt -> lora"]
-STUDY = {"train": {"epochs": 6.0, "checks": 4}, "data": {"train_records": 40}}
+STUDY = {"trials": 2, "train": {"epochs": 6.0, "checks": 4}, "data": {"train_records": 40}}
 PATIENCE_S = 240
 
 
@@ -31,10 +31,13 @@ def whole(folder):
 
 
 def counted(run):
-    """How far the ledger is: jobs settled or tested."""
-    return sum(row["status"] in ("done", "failed") for row in job_rows(run)) + sum(
-        row["tested"] for row in job_rows(run)
-    )
+    """How far the ledger is: rungs reached, and tests."""
+    return sum(row["rung"] + row["tested"] for row in job_rows(run))
+
+
+def settled(run):
+    """Attempts of the jobs that nothing more is to be done for."""
+    return {row["key"]: row["attempts"] for row in job_rows(run) if row["status"] in ("done", "dropped")}
 
 
 def wait_for(process, ready):
@@ -64,7 +67,7 @@ def test_killed_three_times(folder, whole):
         kill(process)
         now = {row["key"]: row["attempts"] for row in job_rows(run)}
         assert {key: now[key] for key in was_done} == was_done, "a finished job is never started again"
-        was_done |= {row["key"]: row["attempts"] for row in job_rows(run) if row["status"] == "done"}
+        was_done |= settled(run)
         broken.append({row["key"]: row["attempts"] for row in job_rows(run) if row["status"] == "running"})
     assert not (run / "verdict.json").exists()
     last = tuneoff(folder, "run", "study.toml", "--out", "killed")
@@ -77,7 +80,10 @@ def test_killed_three_times(folder, whole):
     assert again <= interrupted, "only what was broken off is started again"
     assert len(again) >= 1
     assert rows_now.keys() == {row["key"] for row in job_rows(whole)}
-    assert {row["status"] for row in rows_now.values()} == {"done"}
+    assert {key: row["status"] for key, row in rows_now.items()} == {
+        row["key"]: row["status"] for row in job_rows(whole)
+    }
+    assert {row["status"] for row in rows_now.values()} == {"done", "dropped"}
     assert not list(run.glob(".best*"))
     assert not list(run.rglob(".*.safetensors*")), "no half files are left in what counts"
 
@@ -85,12 +91,12 @@ def test_killed_three_times(folder, whole):
 def test_ctrl_c_says_that_nothing_is_lost(folder, whole):
     run = folder / "stopped"
     process = started(folder, "run", "study.toml", "--out", "stopped")
-    wait_for(process, lambda: counted(run) >= 3 and running(run))
+    wait_for(process, lambda: counted(run) >= 9 and running(run))
     _, error = kill(process, signal.SIGINT)
     assert process.returncode == 130
     assert "stopped: interrupted; nothing finished is lost; type the same command to go on" in error
     assert "Traceback" not in error
-    done = {row["key"] for row in job_rows(run) if row["status"] == "done"}
+    done = settled(run)
     assert tuneoff(folder, "run", "study.toml", "--out", "stopped").returncode == 0
     assert {row["attempts"] for row in job_rows(run) if row["key"] in done} == {1}
     assert standings(run) == standings(whole)

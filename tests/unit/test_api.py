@@ -6,7 +6,7 @@ import torch
 import tuneoff
 from tiny_study import QUICK, SMALL, put_model, put_rows, put_study, rows
 from tuneoff.core.errors import ConfigError, StudyError
-from tuneoff.study.conduct import Watch
+from tuneoff.study.steps import Watch
 
 torch.set_num_threads(1)
 TABLES = {"data": dict(SMALL), "train": dict(QUICK)}

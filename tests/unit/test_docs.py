@@ -20,7 +20,7 @@ from tuneoff.core import plugins
 from tuneoff.core.cost import Cost
 from tuneoff.data.mixture import Source
 from tuneoff.study.arm import parse_arm
-from tuneoff.study.judgement import Contrast, Standing, Verdict
+from tuneoff.study.judgement import Change, Contrast, Standing, Verdict
 from tuneoff.study.spec import StudySpec
 
 ROOT = Path(__file__).parents[2]
@@ -94,9 +94,10 @@ def test_every_method_has_its_section_and_its_knobs():
     assert {f"<!-- table: knobs {name} -->" for name in plugins.names("methods")} <= {*PAGES["methods"].splitlines()}
 
 
-@pytest.mark.parametrize("cls", [Verdict, Standing, Contrast, Cost], ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("cls", [Verdict, Standing, Contrast, Change, Cost], ids=lambda cls: cls.__name__)
 def test_the_keys_of_the_verdict_are_those_of_the_code(cls):
-    lines = PAGES["verdict"].partition(f"<!-- fields: {cls.__name__} -->\n")[2].split("\n\n")[0].splitlines()
+    page = PAGES["decision" if cls is Change else "verdict"]
+    lines = page.partition(f"<!-- fields: {cls.__name__} -->\n")[2].split("\n\n")[0].splitlines()
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
     assert [row[0] for row in rows] == [f"`{field.name}`" for field in fields(cls)]
     if cls is not Cost:  # of costs, verdict.json holds means

@@ -21,11 +21,14 @@ LITTLE_DISK_BYTES = 3e9
 
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="the same as JSON")] = False,
+    model: Annotated[str, typer.Option("--model", help="open this model too, and try how it can be run")] = "",
 ) -> None:
     """Show what this machine has (cores, memory, disk, GPU, extras, cached models) and what it means."""
     import json
 
     facts = _facts()
+    if model:
+        facts["tried"] = {"model": model, **_tried(model)}
     if as_json:
         typer.echo(json.dumps(facts, indent=1))
         return
@@ -59,6 +62,14 @@ def _facts() -> dict[str, Any]:
         "models": _models(),
         "offline": {name: os.environ[name] for name in OFFLINE if name in os.environ},
     }
+
+
+def _tried(model: str) -> dict[str, bool]:
+    """Which of the engine's ways through a model it can take."""
+    from tuneoff.engine.attach import Worn
+    from tuneoff.models.load import load_model
+
+    return Worn(load_model(model).base()).ways()._asdict()
 
 
 def _torch() -> dict[str, Any]:
@@ -161,11 +172,22 @@ def _meaning(facts: dict[str, Any]) -> list[tuple[str, str]]:
             "fine-tuning",
         ),
     ]
+    if tried := facts.get("tried"):
+        lines.append((tried["model"], _ways(tried)))
     if not facts["models"]:
         lines.append(("first run", "fetches its model: 0.1 GB over the network, 0.8 GB of disk while it is converted"))
     if min(facts["disk_free_bytes"].values()) < LITTLE_DISK_BYTES:
         lines.append(("beware", "there is little room on the disk: free some, or set TUNEOFF_CACHE to another one"))
     return lines
+
+
+def _ways(tried: dict[str, Any]) -> str:
+    if not tried["packs"]:
+        return "cannot be packed: runs on padded rows under masks, which is slower and gives the same"
+    said = ["packs: only real tokens are computed"]
+    said += ["its last layer runs where it is read"] * tried["reads"]
+    said += ["its upper layers can run alone, on what is kept of the lower ones"] * tried["begins"]
+    return "; ".join(said)
 
 
 def _size(count: float) -> str:

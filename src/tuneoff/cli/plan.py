@@ -1,4 +1,4 @@
-"""tuneoff plan study.toml: what would run, before anything runs."""
+"""tuneoff plan study.toml: what would run, what the data and the model look like, and a first opinion."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,9 +7,17 @@ import typer
 
 __all__ = ["plan"]
 
+ALLOWANCE_S = 20.0  # for the forecast's rates; a run measures them more closely
 
-def plan(study: Annotated[Path, typer.Argument(help="the study file")]) -> None:
-    """Say what a study would run: records, prompt, arms, jobs, and the smallest difference it could see."""
+
+def plan(
+    study: Annotated[Path, typer.Argument(help="the study file")],
+    quick: Annotated[bool, typer.Option("--quick", help="only what would run; loads no model")] = False,
+    general: Annotated[
+        Path | None, typer.Option("--general-text", help="plain text to hold your texts against; else built in")
+    ] = None,
+) -> None:
+    """Say what a study would run, measure what speaks for prompting or tuning, and give a first opinion."""
     from rich.console import Console
 
     from tuneoff.study.plan import make_plan
@@ -19,6 +27,12 @@ def plan(study: Annotated[Path, typer.Argument(help="the study file")]) -> None:
     made = make_plan(read_spec(study))
     _print_data(console, made)
     _print_arms(console, made)
+    if not quick:
+        from tuneoff.cli.forecast_table import print_forecast
+
+        fitted, advice = _measured(console, made, general)
+        print_forecast(console, fitted)
+        _print_advice(console, advice)
     console.print(f"\nnext: tuneoff inspect {study} (see what is trained), tuneoff run {study}")
 
 
@@ -67,3 +81,48 @@ def _print_arms(console, made) -> None:
         f"\n{jobs} jobs: every trial with one seed, then the other seeds of the trial that validation chooses, "
         "then the sealed test set once"
     )
+
+
+def _measured(console, made, general: Path | None):
+    """What the study would take, as its budget holds it, and the advice."""
+    import time
+    from tempfile import TemporaryDirectory
+
+    from tuneoff.study.adviser import compute_of, measure_advice
+    from tuneoff.study.conduct import open_base
+    from tuneoff.study.forecast import fit_budget
+    from tuneoff.study.rates import measure_rates
+    from tuneoff.study.work import Worker
+
+    with console.status("measuring (about a minute for a small model; --quick leaves it out)"):
+        began = time.perf_counter()
+        base = open_base(made.spec)
+        load_s = time.perf_counter() - began
+        with TemporaryDirectory() as folder:
+            worker = Worker(made, base, Path(folder))
+            worker.check_lengths()
+            rates = measure_rates(made, base, Path(folder), before_s=load_s, allowance_s=ALLOWANCE_S)
+            fitted = fit_budget(made, rates)
+            return fitted, measure_advice(worker, compute_of(fitted.forecast), general)
+
+
+def _print_advice(console, advice) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from tuneoff.report.advice import factor_lines, order_lines, reason_lines
+    from tuneoff.report.words import seconds
+
+    console.print(f"\n[bold]Before training[/bold] (measured in {seconds(advice.seconds)})")
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for factor, lines in factor_lines(advice).items():
+        table.add_row(factor, Text("\n".join(lines)))
+    console.print(table)
+    console.print("\n[bold]First opinion[/bold] (rules on these figures; the study finds out)")
+    for line in order_lines(advice.opinion):
+        console.print(Text(f"  {line}"))
+    console.print("why:")
+    for line in reason_lines(advice.opinion):
+        console.print(Text(f"  {line}"))

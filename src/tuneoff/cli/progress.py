@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tuneoff.cli.plan import visible
 from tuneoff.report.folder import STUDY
-from tuneoff.study.conduct import Watch
+from tuneoff.study.steps import Watch
 
 __all__ = ["Shown", "race"]
 
@@ -111,6 +111,9 @@ class Shown(Watch):
         left = f"   {self._left}" if self._left and not self.console.is_terminal else ""
         self.console.print(f"{label:<34} {took:>7}   {said}{left}", markup=False)
         self._since = time.perf_counter()  # jobs that were trained together end one after the other
+
+    def dropped(self, label: str, why: str) -> None:
+        self.console.print(f"{label:<34} {'':>7}   left behind: {why}", markup=False)
 
     def _bar_of(self, text: str, total: int | None) -> None:
         if self._bar is not None:

@@ -17,13 +17,15 @@ from transformers import DynamicCache
 
 from tuneoff.engine.allocator import keep_freed_memory
 from tuneoff.engine.low_rank import low_rank
-from tuneoff.engine.packed import new_past, packs, run_packed
+from tuneoff.engine.packed import Pass, Way, Ways, new_past, run_below, run_packed, ways
 from tuneoff.engine.past import Past, attention_masks
 from tuneoff.engine.rows import Rows
 from tuneoff.models.adapt import AdapterMethod, KeyValues, LowRank, Site
 from tuneoff.models.base import Base
 
 __all__ = ["Adapter", "Worn", "new_adapter"]
+
+READ_SHARE = 0.75  # of the positions; where more are read, running the last layer in two goes saves nothing
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,14 +79,23 @@ class Worn:
     """A base with adapters on. Use as a context: hooks live inside the block only.
 
     text_changed: whether the base's own weights are not its own for now, so that nothing it computes may be kept.
+    from_layer: the lowest layer where they are not, if so; what enters it may be kept.
     packed: False takes the plain path for everything.
     """
 
     def __init__(
-        self, base: Base, adapters: Sequence[Adapter] = (), *, text_changed: bool = False, packed: bool = True
+        self,
+        base: Base,
+        adapters: Sequence[Adapter] = (),
+        *,
+        text_changed: bool = False,
+        from_layer: int = 0,
+        packed: bool = True,
     ):
         self.base = base
         self.text_changed = text_changed
+        own = base.lowest_layer(site.name for adapter in adapters for site in adapter.sites)
+        self.lowest_layer = min(own, from_layer) if text_changed else own  # at which anything acts
         self.packed = packed
         self._fast = False  # whether the pass under way may take fast forms of what adapters do
         # learned rows act last at a site, so that what another adapter does there cannot undo them
@@ -175,16 +186,69 @@ class Worn:
         return output.last_hidden_state, own
 
     def run(
-        self, rows: Rows, past: Past | None = None, branch: Tensor | None = None, *, keep: bool = True
+        self,
+        rows: Rows,
+        past: Past | None = None,
+        branch: Tensor | None = None,
+        *,
+        keep: bool = True,
+        read: Tensor | None = None,
+        states: Tensor | None = None,
     ) -> tuple[Tensor, Past | None]:
         """Run new positions of R rows behind a past (of R rows, or of one that all see).
 
-        Returns hidden states [N, width], row after row, and the past of the new positions alone (None without `keep`).
+        read: [M] places among the N whose states are wanted; None: all. states: what `below` gave for these rows; the
+        lowest layer and those above it run alone, behind a past of theirs.
+        Returns hidden states [N or M, width], row after row, and the past of the new positions alone (None without
+        `keep`).
         """
         if not self.packed:
-            return self._run_masked(rows, past, branch)
-        hidden, made = run_packed(self.base, self.embed(rows), rows, past, self.masks(rows, past, branch))
+            hidden, own = self._run_masked(rows, past, branch)
+            return hidden if read is None else hidden[read], own
+        apart = read if self.reads_apart(read, rows) else None
+        hidden, made = self._run_packed(rows, past, branch, apart, states, self.lowest_layer)
+        hidden = hidden if read is None or len(hidden) == len(read) else hidden[read]
         return hidden, new_past(made, rows) if keep else None
+
+    @torch.no_grad()
+    def below(self, rows: Rows, past: Past | None = None, branch: Tensor | None = None) -> tuple[Tensor, Past]:
+        """The states [N, width] that enter the lowest layer at which anything acts, and a past of the layers below it,
+        where nothing does. past: such a past."""
+        return self._run_below(rows, past, branch, self.lowest_layer)
+
+    def may_begin_above(self) -> bool:
+        """Whether the layers from the lowest one on can be run alone."""
+        inside = 0 < self.lowest_layer < self.base.layers
+        return inside and self.packed and self.may_pack() and self.ways().begins
+
+    def _run_packed(
+        self,
+        rows: Rows,
+        past: Past | None,
+        branch: Tensor | None = None,
+        read: Tensor | None = None,
+        states: Tensor | None = None,
+        first: int = 0,
+    ) -> tuple[Tensor, Pass]:
+        masks = self.masks(rows, past, branch)
+        if states is None:
+            embedded, first = self.embed(rows), 0
+        else:
+            embedded = states[None]
+            self._look_packed(rows)
+        return run_packed(self.base, embedded, rows, past, masks, read=read, look=self.look_at_read, first=first)
+
+    def _run_below(self, rows: Rows, past: Past | None, branch: Tensor | None, end: int) -> tuple[Tensor, Past]:
+        states, made = run_below(self.base, self.embed(rows), rows, past, self.masks(rows, past, branch), end)
+        return states, new_past(made, rows)
+
+    def reads_apart(self, read: Tensor | None, rows: Rows) -> bool:
+        """Whether the last layer is worth running at the positions that are read alone."""
+        return read is not None and len(read) <= READ_SHARE * len(rows.ids) and self.ways().reads
+
+    def look_at_read(self, read: Tensor) -> None:
+        """From here on what runs are these positions of the pass under way."""
+        self._virtual = [virtual[:, read] for virtual in self._virtual]
 
     def _run_masked(self, rows: Rows, past: Past | None, branch: Tensor | None) -> tuple[Tensor, Past]:
         ids, position, owner = rows.padded(rows.ids, 0), rows.padded(rows.position, 0), rows.padded(rows.owner, -1)
@@ -198,10 +262,13 @@ class Worn:
     def masks(self, rows: Rows, past: Past | None, branch: Tensor | None = None) -> Mapping[str, Tensor]:
         """By kind of layer. Where all rows see one past, the longest row's mask serves them all."""
         position, real = rows.padded(rows.position, 0), rows.index >= 0
-        if past is None or past.rows == 1:
+        alike = branch is None or branch.dim() == 2
+        if alike and (past is None or past.rows == 1):
             longest = rows.lengths.index(rows.longest)
             position, real = position[longest : longest + 1], real[longest : longest + 1]
         places = None if past is None else past.places()
+        if not alike and places is not None and places.rows == 1:
+            places = places.expand(len(rows.lengths))
         masks = attention_masks(self.base.windows, position, real, places, self.base.net.dtype, branch)
         return masks if isinstance(masks, dict) else {"": masks}
 
@@ -213,9 +280,12 @@ class Worn:
             embedded = table(rows.padded(rows.ids, 0))[rows.index >= 0]
         else:
             embedded = table(rows.ids)
+        self._look_packed(rows)
+        return embedded[None]
+
+    def _look_packed(self, rows: Rows) -> None:
         self._look_at(rows.owner[None])
         self._fast = True
-        return embedded[None]
 
     def _look_at(self, owner: Tensor) -> None:
         self._virtual = [owner == number for number in range(len(self.adapters))]
@@ -224,15 +294,25 @@ class Worn:
     def may_pack(self) -> bool:
         """Rows lie in one row there, so that virtual positions can be told apart at the embeddings only."""
         placed = [set(adapter.method.roles) for adapter in self.adapters if adapter.method.virtual]
-        return all(roles == {"embed"} for roles in placed) and packs(self.base, self._trial)
+        return all(roles == {"embed"} for roles in placed) and self.ways().packs
 
-    def _trial(self, packed: bool) -> Tensor:
-        """States of two short rows behind a start, without adapters."""
-        bare = Worn(self.base, packed=False)
-        bare.packed = packed
+    def ways(self) -> Ways:
+        """How the base can be run; tried once for each base, before anything is worn."""
+        return ways(self.base, self._trial)
+
+    def _trial(self, way: Way) -> Tensor:
+        """States of two short rows behind a start, without adapters; read: of the second row alone."""
+        bare = Worn(self.base, packed=way != "masked")
         device = self.base.device
-        _, start = bare.run(Rows.of([[1, 2]], 0, device))
-        return bare.run(Rows.of([[3, 4, 5], [6, 7]], 2, device), start)[0]
+        first, rows = Rows.of([[1, 2]], 0, device), Rows.of([[3, 4, 5], [6, 7]], 2, device)
+        if way == "above":
+            entering, under = bare._run_below(first, None, None, 1)
+            _, start = bare._run_packed(first, None, states=entering, first=1)
+            states, _ = bare._run_below(rows, under, None, 1)
+            return bare._run_packed(rows, new_past(start, first), states=states, first=1)[0]
+        _, start = bare.run(first)
+        second = torch.tensor([3, 4], device=device) if way == "read" else None
+        return bare.run(rows, start)[0] if second is None else bare._run_packed(rows, start, read=second)[0]
 
     def _enter_hook(self, users: Sequence[User]):
         return lambda module, args: (self.entered(users, args[0]), *args[1:])

@@ -1,13 +1,17 @@
-"""Fair batches of alike lengths: shuffle, sort inside windows, shuffle the batches."""
+"""Batches of alike lengths. Fair ones for training: shuffle, sort inside windows, shuffle the batches. For scoring:
+as many records as fit into a budget of tokens, so that short ones go many at a time and long ones few.
+"""
 
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 
 from tuneoff.core.seeds import stream
 
-__all__ = ["batches", "by_length", "epoch_steps"]
+__all__ = ["batches", "by_length", "epoch_steps", "scored_tokens"]
 
+CPU_TOKENS, GPU_TOKENS = 1024, 8192
 WINDOW = 50  # batches sorted together: long enough for 5 % padding, short enough that the order stays random
 
 
@@ -22,10 +26,25 @@ def batches(lengths: Sequence[int], size: int, seed: int, epoch: int) -> list[li
     return [made[i] for i in rng.permutation(len(made))]
 
 
-def by_length(lengths: Sequence[int], size: int) -> list[list[int]]:
-    """Batches for scoring, longest first (what does not fit in memory fails at once)."""
-    order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
-    return [order[at : at + size] for at in range(0, len(order), size)]
+def by_length(lengths: Sequence[int], tokens: int) -> list[list[int]]:
+    """Batches for scoring, longest first (what does not fit in memory fails at once).
+
+    tokens: the most positions of a batch; a record longer than that is a batch of its own.
+    """
+    made: list[list[int]] = []
+    room = 0
+    for index in sorted(range(len(lengths)), key=lambda index: -lengths[index]):
+        if not made or room < lengths[index]:
+            made.append([])
+            room = tokens
+        made[-1].append(index)
+        room -= lengths[index]
+    return made
+
+
+def scored_tokens(device: torch.device) -> int:
+    """Positions of a scoring batch: where more of them no longer make a position cheaper."""
+    return CPU_TOKENS if device.type == "cpu" else GPU_TOKENS
 
 
 def epoch_steps(records: int, size: int) -> int:

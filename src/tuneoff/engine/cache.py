@@ -38,7 +38,8 @@ Entry = tuple[Past, Tensor]
 
 
 class ContextCache:
-    """Pasts of single rows with the hidden state of their last token, by key.
+    """Pasts of single rows with the hidden state of their last token, by key; or, with a past that has no keys, the
+    states of all their tokens that enter some layer (engine/states.py).
 
     budget_bytes: of memory; a quarter of what is free where the model is, unless told. folder: where the rest goes;
     None: nowhere. disk_bytes: a quarter of what is free there, unless told.
@@ -149,8 +150,8 @@ class ContextFiles:
 def _flat(past: Past, last_hidden: Tensor) -> tuple[dict[str, Tensor], list]:
     """An entry as five tensors (two for each layer would open thirty times slower), and the shapes in each side."""
     held = {
-        "keys": torch.cat([keys.detach().flatten() for keys in past.keys]).cpu(),
-        "values": torch.cat([values.detach().flatten() for values in past.values]).cpu(),
+        "keys": _joined(past.keys),
+        "values": _joined(past.values),
         "position": past.position.cpu().clone(),
         "real": past.real.cpu().clone(),
         "last": last_hidden.detach().cpu().clone(),
@@ -163,7 +164,13 @@ def _opened(held: dict[str, Tensor], shapes: Sequence[Sequence[Sequence[int]]]) 
     return Past(keys, values, held["position"], held["real"]), held["last"]
 
 
+def _joined(layers: Sequence[Tensor]) -> Tensor:
+    return torch.cat([layer.detach().flatten() for layer in layers]).cpu() if layers else torch.zeros(0)
+
+
 def _layers(flat: Tensor, shapes: Sequence[Sequence[int]]) -> tuple[Tensor, ...]:
+    if not shapes:
+        return ()
     sizes = [torch.Size(shape).numel() for shape in shapes]
     return tuple(part.view(*shape) for part, shape in zip(flat.split(sizes), shapes))
 

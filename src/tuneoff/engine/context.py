@@ -5,7 +5,7 @@ where something learns there, and is seen by every row. In a causal model this i
 
 Context cache: where nothing learned acts on the prompt's text (no adapter, or only virtual positions after it),
 the keys and values of a prompt never change. They are computed once per record and shared by all arms, trials
-and seeds that ask with the same ids.
+and seeds that ask with the same ids. Where the upper layers alone learn, the states that enter them are kept instead.
 """
 
 from collections.abc import Sequence
@@ -15,9 +15,10 @@ from torch import Tensor
 
 from tuneoff.core.identity import content_hash
 from tuneoff.engine.attach import Worn
-from tuneoff.engine.cache import ContextCache
+from tuneoff.engine.cache import ContextCache, Entry
 from tuneoff.engine.past import Past, stacked
 from tuneoff.engine.rows import Rows
+from tuneoff.engine.states import States
 
 __all__ = ["Contexts"]
 
@@ -25,17 +26,36 @@ __all__ = ["Contexts"]
 class Contexts:
     """Turns prompts into pasts for one worn base.
 
-    shared: the token ids that all prompts start with. cache: None where the text is not frozen.
+    shared: the token ids that all prompts start with. cache: None where the text is not frozen. fixed: whether a prompt
+    is always asked for together with the same others, so that they may be computed in one pass. onward: whether tokens
+    that nobody knows yet will be run behind what is kept, which takes the keys of all layers.
+
+    states: where the upper layers alone learn, what enters them; None elsewhere.
     """
 
-    def __init__(self, worn: Worn, shared: Sequence[int], cache: ContextCache | None):
+    def __init__(
+        self,
+        worn: Worn,
+        shared: Sequence[int],
+        cache: ContextCache | None,
+        *,
+        fixed: bool = False,
+        onward: bool = False,
+    ):
         self.worn = worn
         self.shared = tuple(shared)
         self.cache = cache if worn.text_is_frozen else None
         self._start_key = content_hash([worn.base.fingerprint, str(worn.base.net.dtype), self.shared])
+        self.fixed = fixed
+        self.states: States | None = None
+        if cache is not None and self.cache is None and not onward and worn.may_begin_above():
+            start = Rows.of([self.shared], 0, worn.base.device) if shared else None
+            self.states = States(worn, start, cache, self._start_key, fixed=fixed)
 
     def start(self) -> Past | None:
         """One row: learned keys and values, virtual positions, shared text."""
+        if self.states is not None:
+            return self.states.start()
         if self.cache is None:
             return self._run_start()
         kept = self.cache.get(self._start_key)
@@ -64,7 +84,7 @@ class Contexts:
             return first
         offset = 0 if first is None else first.position.shape[1]
         rows = Rows.of([ids], offset, self.worn.base.device, [owners])
-        _, own = self.worn.run(rows, first)
+        _, own = self.worn.run(rows, first, read=rows.ends)  # keys and values are all that is asked for
         return own if first is None else first.then(own)
 
     def run(self, start: Past | None, prompts: Sequence[Sequence[int]]) -> tuple[Past, Tensor]:
@@ -73,25 +93,30 @@ class Contexts:
         return texts.behind(start), last
 
     def _kept(self, start: Past | None, prompts: Sequence[Sequence[int]]) -> tuple[Past, Tensor]:
-        """Each prompt alone, so that what is kept depends on nothing else (the last bits of a padded batch depend
-        on its company, and a resumed run meets other company)."""
-        rows = []
-        for prompt in prompts:
-            key = content_hash([self._start_key, prompt])
-            kept = self.cache.get(key)
-            if kept is None:
-                with torch.no_grad():
-                    texts, last = self._run(start, [prompt])
-                kept = (texts.row(0), last[0].detach().clone())
-                self.cache.put(key, *kept)
-            rows.append(kept)
+        """Each prompt alone, or all that are asked for now where the same are always asked for together: the last bits
+        of what is kept depend on its company, and a resumed run must find the same."""
+        companies = [prompts] if self.fixed else [[prompt] for prompt in prompts]
+        rows = [entry for company in companies for entry in self._entries(start, company)]
         return stacked([past for past, _ in rows]), torch.stack([last for _, last in rows])
+
+    def _entries(self, start: Past | None, company: Sequence[Sequence[int]]) -> list[Entry]:
+        """What is kept of prompts that are computed in one pass."""
+        own = content_hash([self._start_key, list(company)])
+        keys = [content_hash([own, at]) for at in range(len(company))]
+        kept = [self.cache.get(key) for key in keys]
+        if any(entry is None for entry in kept):
+            with torch.no_grad():
+                texts, last = self._run(start, company)
+            kept = [(texts.row(at), last[at].detach().clone()) for at in range(len(company))]
+            for key, entry in zip(keys, kept):
+                self.cache.put(key, *entry)
+        return kept
 
     def _run(self, start: Past | None, prompts: Sequence[Sequence[int]]) -> tuple[Past, Tensor]:
         texts = [prompt[len(self.shared) :] for prompt in prompts]
         rows = Rows.of(texts, self.offset(start), self.worn.base.device)
-        hidden, own = self.worn.run(rows, start)
-        return own, hidden[rows.ends]
+        last, own = self.worn.run(rows, start, read=rows.ends)
+        return own, last
 
     def offset(self, start: Past | None) -> int:
         """The position of the first token behind the start."""

@@ -91,7 +91,7 @@ def watched_memory(device: torch.device) -> Iterator[None]:
             since = 0
             if free_memory() < reserve:
                 raise MemoryError(f"less than {reserve >> 20} MB of memory are free")
-        return tensor
+        return tensor.detach()  # a step's outcome kept as it is would hold the step that holds it, for ever
 
     with saved_tensors_hooks(keep, lambda tensor: tensor):
         yield

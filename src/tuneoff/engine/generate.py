@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from tuneoff.engine.attach import Worn
-from tuneoff.engine.batches import by_length
+from tuneoff.engine.batches import by_length, scored_tokens
 from tuneoff.engine.cache import ContextCache
 from tuneoff.engine.context import Contexts
 from tuneoff.engine.examples import shared_start
@@ -33,13 +33,17 @@ def generate(
     max_tokens: int,
     stops: Collection[int],
     cache: ContextCache | None = None,
-    batch_size: int = 16,
+    batch_tokens: int | None = None,
 ) -> list[Written]:
-    """The most likely continuation of each prompt, token by token."""
-    contexts = Contexts(worn, prompts[0][: shared_start(prompts)], cache)
+    """The most likely continuation of each prompt, token by token.
+
+    batch_tokens: positions of the prompts that go together; None: by device.
+    """
+    contexts = Contexts(worn, prompts[0][: shared_start(prompts)], cache, fixed=True, onward=True)
     start = contexts.start()
     written: list[Written] = [Written([], False)] * len(prompts)
-    for rows in by_length([len(prompt) for prompt in prompts], batch_size):
+    lengths = [len(prompt) - len(contexts.shared) for prompt in prompts]
+    for rows in by_length(lengths, batch_tokens or scored_tokens(worn.base.device)):
         past, last = contexts.run(start, [prompts[i] for i in rows])
         past, last = after_prompt(worn, past, last)
         for at, row in zip(rows, _continue(worn, past, last, max_tokens, stops)):

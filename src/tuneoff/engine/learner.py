@@ -17,6 +17,7 @@ from torch import Tensor
 
 from tuneoff.core.files import written
 from tuneoff.core.identity import canonical
+from tuneoff.core.rungs import RUNGS
 from tuneoff.engine.batches import epoch_steps
 
 __all__ = ["Check", "Group", "Learner", "Point", "Schedule", "Trained"]
@@ -24,7 +25,11 @@ __all__ = ["Check", "Group", "Learner", "Point", "Schedule", "Trained"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Schedule:
-    """What all trained arms share. checks: validation checks over the schedule. patience: 0 is never stop early."""
+    """What all trained arms share.
+
+    checks: validation checks over the schedule; of three or more, two stand at the early rungs. patience: 0 is never
+    stop early.
+    """
 
     epochs: float = 2.0
     batch_size: int = 8
@@ -38,8 +43,18 @@ class Schedule:
         return max(1, round(self.epochs * epoch_steps(records, self.batch_size)))
 
     def check_steps(self, records: int) -> list[int]:
+        """The steps behind which validation is looked at: the early rungs, then evenly to the end."""
         steps = self.steps(records)
-        return sorted({max(1, round(steps * i / self.checks)) for i in range(1, self.checks + 1)})
+        early = RUNGS[:-1][max(0, len(RUNGS) - self.checks) :]
+        late = self.checks - len(early)
+        start = early[-1] if early else 0.0
+        shares = [*early, *(start + (1 - start) * i / late for i in range(1, late + 1))]
+        return sorted({max(1, round(steps * share)) for share in shares})
+
+    def rung_step(self, records: int, rung: int) -> int:
+        """The step at which a rung is reached: the first check at or behind its share."""
+        wanted = max(1, round(self.steps(records) * RUNGS[rung - 1]))
+        return next(step for step in self.check_steps(records) if step >= wanted)
 
     def rate(self, step: int, steps: int) -> float:
         """The share of the peak rate at a step counted from 0: linear up, cosine down to a tenth."""

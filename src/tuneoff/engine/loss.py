@@ -21,7 +21,7 @@ from tuneoff.engine.past import Past
 from tuneoff.engine.rows import Rows
 from tuneoff.models.base import Base
 
-__all__ = ["Loss", "answer_loss", "answer_rows", "losses_at", "plain_loss"]
+__all__ = ["Loss", "answer_loss", "answer_rows", "losses_at", "plain_loss", "trained_places"]
 
 
 class Loss(NamedTuple):
@@ -39,8 +39,9 @@ def answer_loss(contexts: Contexts, start: Past | None, batch: Sequence[Example]
         past, _ = contexts.run(start, [example.ids.prompt for example in batch])
     first = 0 if past is None else past.next_position.expand(len(batch))
     rows = answer_rows(contexts, batch, first)
-    hidden, _ = contexts.worn.run(rows, past, keep=False)
-    return losses_at(contexts.worn.base, hidden, rows, batch)
+    states = None if contexts.states is None else contexts.states.of(rows)
+    hidden, _ = contexts.worn.run(rows, past, keep=False, read=trained_places(rows, batch), states=states)
+    return losses_at(contexts.worn.base, hidden, batch, len(rows.ids))
 
 
 def answer_rows(contexts: Contexts, batch: Sequence[Example], first: Tensor | int) -> Rows:
@@ -80,14 +81,20 @@ def plain_loss(worn: Worn, batch: Sequence[Example]) -> Loss:
     return Loss(torch.stack(sums), sum(len(example.ids.answer) for example in batch), 0)
 
 
-def losses_at(base: Base, hidden: Tensor, rows: Rows, batch: Sequence[Example]) -> Loss:
-    """The loss of each record from the hidden states [N, width] of its row: read at the row's last positions."""
+def trained_places(rows: Rows, batch: Sequence[Example]) -> Tensor:
+    """[trained tokens]: the places whose next token is trained, the last ones of each row."""
+    lengths = [len(example.ids.answer) for example in batch]
+    back = torch.tensor([length - 1 - i for length in lengths for i in range(length)], device=rows.ids.device)
+    return rows.ends.repeat_interleave(torch.tensor(lengths, device=rows.ids.device)) - back
+
+
+def losses_at(base: Base, hidden: Tensor, batch: Sequence[Example], computed: int) -> Loss:
+    """The loss of each record from the hidden states [trained tokens, width] at its trained places."""
     answers = [example.ids.answer for example in batch]
     device = hidden.device
     length = torch.tensor([len(answer) for answer in answers], device=device)
     row = torch.arange(len(answers), device=device).repeat_interleave(length)
-    back = torch.tensor([len(answer) - 1 - i for answer in answers for i in range(len(answer))], device=device)
     target = torch.tensor([token for answer in answers for token in answer], device=device)
-    nll = answer_nll(base, hidden[rows.ends[row] - back], target)
+    nll = answer_nll(base, hidden, target)
     per_record = nll.new_zeros(len(batch)).index_add(0, row, nll)
-    return Loss(per_record, len(nll), len(rows.ids))
+    return Loss(per_record, len(nll), computed)

@@ -12,9 +12,10 @@ long ones. Models that do not ask this way, or ask for more than this says, are 
 Letters: N positions, G rows, H key/value heads, J query heads that share one, Q queries, S own keys, D width of a head.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
+from typing import Literal, NamedTuple
 from weakref import WeakKeyDictionary
 
 import torch
@@ -23,12 +24,14 @@ from torch.autograd.function import once_differentiable
 from transformers import DynamicCache
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
+from tuneoff.engine.below import Reached, begins_above, ends_before
 from tuneoff.engine.folds import Fold, folds
+from tuneoff.engine.last_layer import Attended, read_only
 from tuneoff.engine.past import Past
 from tuneoff.engine.rows import Rows
 from tuneoff.models.base import Base
 
-__all__ = ["CannotPack", "packs", "run_packed"]
+__all__ = ["CannotPack", "Ways", "run_below", "run_packed", "ways"]
 
 NAME = "tuneoff_packed"
 KEPT_KEYS = 256  # up to here probabilities are kept for the backward; beyond, making them again costs less than room
@@ -40,17 +43,20 @@ class CannotPack(Exception):
 
 
 class Pass(DynamicCache):
-    """One run of the trunk: its folds, its pasts, and the keys and values it makes. kinds: of each layer."""
+    """One run of the trunk: its folds, its pasts, and the keys and values it makes. kinds: of each layer. first: the
+    lowest layer that runs, and that the pasts have keys of."""
 
-    def __init__(self, folded: Sequence[Fold], blocks: Sequence[Past], kinds: Sequence[str]):
+    def __init__(self, folded: Sequence[Fold], blocks: Sequence[Past], kinds: Sequence[str], first: int):
         super().__init__()
         self.folds, self.blocks, self.kinds = folded, blocks, kinds
         self.made: dict[int, tuple[Tensor, Tensor]] = {}
         self.layer = -1  # the one whose attention asks next
+        self.first = first
+        self.stops, self.attended = False, None  # of the last layer: see engine/last_layer.py
 
     def update(self, key_states, value_states, layer_idx):
         self.layer = layer_idx
-        self.made[layer_idx] = (key_states, value_states)
+        self.made.setdefault(layer_idx, (key_states, value_states))
         return key_states, value_states
 
 
@@ -58,21 +64,57 @@ _under_way: ContextVar[Pass] = ContextVar("packed pass")
 
 
 def run_packed(
-    base: Base, embedded_1NE: Tensor, rows: Rows, past: Past | None, masks: Mapping[str, Tensor]
+    base: Base,
+    embedded_1NE: Tensor,
+    rows: Rows,
+    past: Past | None,
+    masks: Mapping[str, Tensor],
+    *,
+    read: Tensor | None = None,
+    look: Callable[[Tensor], None] = lambda read: None,
+    first: int = 0,
 ) -> tuple[Tensor, Pass]:
-    """Hidden states [N, width] of packed rows behind a past. masks: as `attention_masks` makes them, by kind."""
+    """Hidden states [N, width] of packed rows behind a past. masks: as `attention_masks` makes them, by kind.
+
+    read: [M] places among the N; the states are then [M, width]. look: as `read_only` calls it. first: the lowest layer
+    that runs; what is embedded are then the states that enter it.
+    """
+    with _a_pass(base, rows, past, masks, first) as made:
+        last = nullcontext() if read is None else read_only(base.stack[-1], made, read, look)
+        with last, begins_above(base.stack[:first], embedded_1NE):
+            output = _trunk(base, embedded_1NE, rows, made)
+    return output.last_hidden_state[0], made
+
+
+def run_below(
+    base: Base, embedded_1NE: Tensor, rows: Rows, past: Past | None, masks: Mapping[str, Tensor], end: int
+) -> tuple[Tensor, Pass]:
+    """The states [N, width] that enter layer `end`, behind a past that has keys of the layers below it."""
+    with _a_pass(base, rows, past, masks, 0) as made, ends_before(base.stack[end]):
+        try:
+            _trunk(base, embedded_1NE, rows, made)
+        except Reached as reached:
+            return reached.states[0], made
+    raise CannotPack("the trunk went round its layers")
+
+
+@contextmanager
+def _a_pass(base: Base, rows: Rows, past: Past | None, masks: Mapping[str, Tensor], first: int) -> Iterator[Pass]:
     blocks = [] if past is None else past.blocks
     seen = sum(block.position.shape[1] for block in blocks)
-    made = Pass(folds(rows, masks, seen), blocks, layer_kinds(base, masks))
+    made = Pass(folds(rows, masks, seen), blocks, layer_kinds(base, masks), first)
     token = _under_way.set(made)
     try:
         with _attention_of(base.config, NAME):
-            output = base.trunk(
-                inputs_embeds=embedded_1NE, position_ids=rows.position[None], past_key_values=made, use_cache=True
-            )
+            yield made
     finally:
         _under_way.reset(token)
-    return output.last_hidden_state[0], made
+
+
+def _trunk(base: Base, embedded_1NE: Tensor, rows: Rows, made: Pass):
+    return base.trunk(
+        inputs_embeds=embedded_1NE, position_ids=rows.position[None], past_key_values=made, use_cache=True
+    )
 
 
 def new_past(made: Pass, rows: Rows) -> Past:
@@ -113,13 +155,19 @@ def _attention(module, query, key, value, attention_mask, scaling=None, dropout=
     if unsaid or dropout or attention_mask is not None:
         raise CannotPack(", ".join(unsaid))
     run = _under_way.get()
+    if run.attended is not None:
+        return run.attended, None
     heads = key.shape[1]
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     kind = run.kinds[run.layer]
-    pairs = [tensor for block in run.blocks for tensor in (block.keys[run.layer], block.values[run.layer])]
+    at = run.layer - run.first
+    pairs = [tensor for block in run.blocks for tensor in (block.keys[at], block.values[at])]
     q = query[0].transpose(0, 1).unflatten(1, (heads, -1))
     out = _Attend.apply(run.folds, kind, scale, q, key[0].transpose(0, 1), value[0].transpose(0, 1), *pairs)
-    return out.flatten(1, 2)[None], None
+    out = out.flatten(1, 2)[None]
+    if run.stops:
+        raise Attended(out)
+    return out, None
 
 
 ALL_ATTENTION_FUNCTIONS.register(NAME, _attention)
@@ -274,22 +322,36 @@ def _sum(parts: Sequence[Tensor]) -> Tensor:
     return first
 
 
+Way = Literal["masked", "packed", "read", "above"]
+Trial = Callable[[Way], Tensor]  # states of five tokens; read: of the last ones alone; above: in two parts
+
+
+class Ways(NamedTuple):
+    """packs: whether packed states equal masked ones. reads: whether the last layer gives the same at some positions
+    alone. begins: whether the upper layers give the same, begun with what the lower ones gave."""
+
+    packs: bool
+    reads: bool
+    begins: bool
+
+
 _known: WeakKeyDictionary = WeakKeyDictionary()
 
 
-def packs(base: Base, trial) -> bool:
-    """Whether the model's packed states equal its masked ones; `trial(packed)` runs five tokens either way."""
+def ways(base: Base, trial: Trial) -> Ways:
+    """How the model can be run. The first time it is tried, with nothing worn."""
     if base not in _known:
-        _known[base] = _tried(trial)
+        packs = _agree(trial, "masked", "packed")
+        _known[base] = Ways(packs, *(packs and _agree(trial, "packed", way) for way in ("read", "above")))
     return _known[base]
 
 
-def _tried(trial) -> bool:
+def _agree(trial: Trial, slow: Way, quick: Way) -> bool:
     with torch.no_grad():
-        plain = trial(False)
+        right = trial(slow)
         try:
-            fast = trial(True)
-        except Exception:  # whatever a foreign model raises here, it does not pack
+            made = trial(quick)
+        except Exception:  # whatever a foreign model raises here, it does not go this way
             return False
-    close = 1e-3 if plain.dtype.itemsize >= 4 else 0.1
-    return bool((fast - plain).abs().amax() <= close * plain.abs().amax())
+    close = 1e-3 if right.dtype.itemsize >= 4 else 0.1
+    return bool((made - right[-len(made) :]).abs().amax() <= close * right.abs().amax())

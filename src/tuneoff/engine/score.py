@@ -7,13 +7,13 @@ in ONE row behind its prompt: each node sees its ancestors and the prompt, never
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from tuneoff.engine.attach import Worn
-from tuneoff.engine.batches import by_length
+from tuneoff.engine.batches import by_length, scored_tokens
 from tuneoff.engine.cache import ContextCache
 from tuneoff.engine.context import Contexts
 from tuneoff.engine.examples import shared_start
@@ -73,19 +73,26 @@ def score_choices(
     answers: Sequence[Sequence[int]],
     *,
     cache: ContextCache | None = None,
-    batch_size: int = 16,
+    batch_tokens: int | None = None,
 ) -> Tensor:
-    """[N, C] log-probabilities of C answers (ids with end-of-turn) behind each of N prompts."""
+    """[N, C] log-probabilities of C answers (ids with end-of-turn) behind each of N prompts.
+
+    batch_tokens: positions run at once, the tree's included; None: by device.
+    """
     tree = AnswerTree.of(answers)
-    contexts = Contexts(worn, prompts[0][: shared_start(prompts)], cache)
+    contexts = Contexts(worn, prompts[0][: shared_start(prompts)], cache, fixed=True)
     start = contexts.start()
     scores = torch.empty(len(prompts), len(answers), dtype=torch.float64)
-    for rows in by_length([len(prompt) for prompt in prompts], batch_size):
+    beside = len(tree.token) - 1 - len(contexts.shared)
+    lengths = [len(prompt) + beside for prompt in prompts]
+    for rows in by_length(lengths, batch_tokens or scored_tokens(worn.base.device)):
         scores[rows] = _score_batch(contexts, start, [prompts[i] for i in rows], tree).double().cpu()
     return scores
 
 
 def _score_batch(contexts: Contexts, start: Past | None, prompts: Sequence[Sequence[int]], tree: AnswerTree) -> Tensor:
+    if contexts.states is not None:
+        return _read(contexts.worn, _above(contexts, start, prompts, tree), tree)
     past, last = contexts.run(start, prompts)
     past, last = after_prompt(contexts.worn, past, last)
     hidden = last[:, None]
@@ -101,8 +108,8 @@ def after_prompt(worn: Worn, past: Past, last: Tensor) -> tuple[Past, Tensor]:
         return past, last
     count = len(owners)
     rows = Rows.block([0] * count, range(count), past.next_position, owners)
-    hidden, own = worn.run(rows, past)
-    return own.behind(past), hidden[rows.ends]
+    last, own = worn.run(rows, past, read=rows.ends)
+    return own.behind(past), last
 
 
 def _run_tree(worn: Worn, past: Past, tree: AnswerTree) -> Tensor:
@@ -111,6 +118,24 @@ def _run_tree(worn: Worn, past: Past, tree: AnswerTree) -> Tensor:
     rows = Rows.block(tree.token[1:], depth, past.next_position, None)
     hidden, _ = worn.run(rows, past, tree.branch(past.position.device), keep=False)
     return hidden.unflatten(0, (past.rows, -1))
+
+
+def _above(contexts: Contexts, start: Past | None, prompts: Sequence[Sequence[int]], tree: AnswerTree) -> Tensor:
+    """[R, nodes, width] where states are kept: prompt and tree as one row, through the upper layers alone."""
+    worn, device = contexts.worn, contexts.worn.base.device
+    texts = [list(prompt[len(contexts.shared) :]) for prompt in prompts]
+    within = [[*range(len(text)), *(len(text) - 1 + depth for depth in tree.depth[1:])] for text in texts]
+    rows = Rows.of([[*text, *tree.token[1:]] for text in texts], 0, device)
+    offset = contexts.offset(start)
+    rows = replace(rows, position=torch.tensor([offset + at for row in within for at in row], device=device))
+    branch = torch.ones(len(texts), rows.longest, rows.longest, dtype=torch.bool, device=device)
+    for at, text in enumerate(texts):
+        nodes = slice(len(text), len(text) + len(tree.token) - 1)
+        branch[at, nodes, nodes] = tree.branch(device)
+    read = (rows.ends[:, None] - torch.arange(len(tree.token), device=device).flip(0)).flatten()
+    states = contexts.states.of(rows, branch, [tree.token, tree.parent])
+    hidden, _ = worn.run(rows, start, branch, keep=False, read=read, states=states)
+    return hidden.unflatten(0, (len(texts), -1))
 
 
 def _read(worn: Worn, hidden: Tensor, tree: AnswerTree) -> Tensor:

@@ -10,6 +10,7 @@ Letters: G arms, R rows of all arms, N positions of all rows.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 from tuneoff.engine.attach import User, Worn
 from tuneoff.engine.context import Contexts
 from tuneoff.engine.examples import Example
-from tuneoff.engine.loss import Loss, answer_rows, losses_at
+from tuneoff.engine.loss import Loss, answer_rows, losses_at, trained_places
 from tuneoff.engine.packed import new_past, run_packed
 from tuneoff.engine.past import Past, stacked
 from tuneoff.engine.rows import Rows, joined
@@ -53,10 +54,12 @@ class Together:
             handle.remove()
         self._handles.clear()
 
-    def run(self, rows: Sequence[Rows], past: Past | None, *, keep: bool = True) -> tuple[Tensor, Past | None]:
-        """Run new positions of each arm's rows behind a past of all rows.
+    def run(
+        self, rows: Sequence[Rows], past: Past | None, *, keep: bool = True, read: Sequence[Tensor]
+    ) -> tuple[list[Tensor], Past | None]:
+        """Run new positions of each arm's rows behind a past of all rows. read: of each arm, places among its own.
 
-        Returns hidden states [N, width], arm after arm, and the past of the new positions alone (None without `keep`).
+        Returns hidden states [M, width] of each arm, and the past of the new positions alone (None without `keep`).
         """
         embedded = []
         for arm, (worn, own) in enumerate(zip(self.worn, rows)):
@@ -65,10 +68,20 @@ class Together:
         self._alone = None
         every = joined(rows)
         masks = self.worn[0].masks(every, past)
+        first = accumulate((len(own.ids) for own in rows), initial=0)
+        places = torch.cat([own + at for own, at in zip(read, first)])
+        apart = places if self.worn[0].reads_apart(places, every) else None
         self._spans = [len(own.ids) for own in rows]
-        hidden, made = run_packed(self.base, torch.cat(embedded, dim=1), every, past, masks)
+
+        def look(_: Tensor) -> None:
+            self._spans = [len(own) for own in read]
+            for worn, own in zip(self.worn, read):
+                worn.look_at_read(own)
+
+        hidden, made = run_packed(self.base, torch.cat(embedded, dim=1), every, past, masks, read=apart, look=look)
         self._spans = []
-        return hidden, new_past(made, every) if keep else None
+        hidden = hidden[places] if apart is None else hidden
+        return list(hidden.split([len(own) for own in read])), new_past(made, every) if keep else None
 
     def starts(self, contexts: Sequence[Contexts]) -> Past | None:
         """One row for each arm: its learned keys and values, virtual positions, shared text. None: no arm has any."""
@@ -82,7 +95,7 @@ class Together:
         rows = [
             Rows.of([text], at, device, [who or [-1]]) for text, at, who in zip(filled, offset, owners, strict=True)
         ]
-        _, made = self.run(rows, first)
+        _, made = self.run(rows, first, read=[own.ends for own in rows])
         made.real[[not own for own in ids]] = False
         return made if first is None else first.then(made)
 
@@ -133,6 +146,8 @@ def losses_together(
     sizes = [len(batch) for batch in batches]
     first = [0] * len(sizes) if past is None else past.next_position.split(sizes)
     rows = [answer_rows(own, batch, at) for own, batch, at in zip(contexts, batches, first)]
-    hidden, _ = together.run(rows, past, keep=False)
-    parts = hidden.split([len(own.ids) for own in rows])
-    return [losses_at(together.base, *each) for each in zip(parts, rows, batches)]
+    read = [trained_places(*each) for each in zip(rows, batches)]
+    hidden, _ = together.run(rows, past, keep=False, read=read)
+    return [
+        losses_at(together.base, at_read, batch, len(own.ids)) for at_read, batch, own in zip(hidden, batches, rows)
+    ]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tuneoff.core.rungs import LAST
 from tuneoff.engine.attach import Worn
 from tuneoff.engine.batches import batches, epoch_steps
 from tuneoff.engine.cache import ContextCache
@@ -47,15 +48,17 @@ def train(
     schedule: Schedule,
     *,
     cache: ContextCache | None = None,
+    rung: int = LAST,
     tick: Callable[[int, int, float | None], None] = lambda step, steps, value: None,
 ) -> list[Trained]:
     """Train in place. Arms that can go through the base in one pass do; none depends on the others.
 
-    tick: told the steps done and to do, of all arms, and the figure of a check.
+    rung: how far (core/rungs.py). Before the last one the tensors hold the values of that step, and the state that
+    is put aside goes on from there. tick: told the steps done and to do, of all arms, and the figure of a check.
     """
-    trainings = [Training(trainee, schedule, cache) for trainee in trainees]
+    trainings = [Training(trainee, schedule, cache, rung) for trainee in trainees]
     fit = Fit(trainees[0].worn.base.device)
-    total = sum(training.learner.steps for training in trainings)
+    total = sum(training.until for training in trainings)
     while active := [training for training in trainings if training.batch]:
         for group in in_one_pass(active):
             learn(group, fit)
@@ -74,8 +77,9 @@ def train(
 class Training:
     """One arm on its way through its batches. batch: the records of the next step; empty: it is over."""
 
-    def __init__(self, trainee: Trainee, schedule: Schedule, cache: ContextCache | None):
+    def __init__(self, trainee: Trainee, schedule: Schedule, cache: ContextCache | None, rung: int = LAST):
         examples = trainee.examples
+        self.until = schedule.rung_step(len(examples), rung)
         self.trainee, self.schedule = trainee, schedule
         self.learner = Learner(trainee.groups, schedule, schedule.steps(len(examples)))
         if trainee.aside is not None and trainee.aside.is_file():
@@ -83,9 +87,9 @@ class Training:
         shared = examples[0].ids.prompt[: shared_start([example.ids.prompt for example in examples])]
         self.contexts = Contexts(trainee.worn, shared, cache)
         self._checks = schedule.check_steps(len(examples))
-        first = self.learner.steps if self.learner.stopped else self.learner.step
-        self._batches = _batches(examples, schedule, trainee.seed, first)
-        self.batch: list[Example] = next(self._batches, [])
+        self._batches = _batches(examples, schedule, trainee.seed, self.learner.step)
+        self.batch: list[Example] = []
+        self.go_on()
 
     @property
     def due(self) -> bool:
@@ -117,10 +121,12 @@ class Training:
             self.learner.save(self.trainee.aside)
 
     def go_on(self) -> None:
-        self.batch = [] if self.learner.stopped else next(self._batches, [])
+        learner = self.learner
+        self.batch = [] if learner.stopped or learner.step >= self.until else next(self._batches, [])
 
     def end(self) -> Trained:
-        self.learner.restore_best()
+        if self.until == self.learner.steps:
+            self.learner.restore_best()
         return self.learner.done
 
 

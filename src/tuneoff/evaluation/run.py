@@ -15,7 +15,7 @@ from tuneoff.core import plugins
 from tuneoff.data.record import Record
 from tuneoff.data.task import Task
 from tuneoff.engine.attach import Worn
-from tuneoff.engine.batches import by_length
+from tuneoff.engine.batches import by_length, scored_tokens
 from tuneoff.engine.cache import ContextCache
 from tuneoff.engine.context import Contexts
 from tuneoff.engine.examples import Example, shared_start
@@ -26,8 +26,6 @@ from tuneoff.evaluation.answer import read_text
 from tuneoff.evaluation.metric import Answer, Metric
 
 __all__ = ["answer_examples", "choice_answers", "label_prior", "metric_named", "pooled"]
-
-BATCH = 16
 
 Scorer = Callable[[Worn, Sequence[Sequence[int]], Sequence[Sequence[int]]], Tensor]
 
@@ -66,7 +64,7 @@ def label_scores(
     if scorer is not None:
         scores = scorer(worn, prompts, answers)
     else:
-        scores = score_choices(worn, prompts, answers, cache=cache, batch_size=BATCH)
+        scores = score_choices(worn, prompts, answers, cache=cache)
     return scores / torch.tensor(_lengths(task, answers), dtype=scores.dtype)
 
 
@@ -114,7 +112,7 @@ def distribution_answers(rows: Sequence[Mapping[str, float]], records: Sequence[
 def _written_answers(worn: Worn, task: Task, examples: Sequence[Example], cache: ContextCache | None) -> list[Answer]:
     chat = worn.base.chat
     prompts = [example.ids.prompt for example in examples]
-    texts = generate(worn, prompts, max_tokens=task.max_answer_tokens, stops=chat.stops, cache=cache, batch_size=BATCH)
+    texts = generate(worn, prompts, max_tokens=task.max_answer_tokens, stops=chat.stops, cache=cache)
     return [read_text(_first_answer(chat.decode(text.ids), text.ended or chat.templated)) for text in texts]
 
 
@@ -126,11 +124,13 @@ def _first_answer(text: str, whole: bool) -> str:
 @torch.no_grad()
 def right_answer_losses(worn: Worn, examples: Sequence[Example], cache: ContextCache | None = None) -> list[float]:
     """Minus log-probability (nats, summed over tokens) of each record's right answer."""
-    shared = examples[0].ids.prompt[: shared_start([example.ids.prompt for example in examples])]
-    contexts = Contexts(worn, shared, cache)
+    prompts = [example.ids.prompt for example in examples]
+    shared = prompts[0][: shared_start(prompts)]
+    contexts = Contexts(worn, shared, cache, fixed=True)
     start = contexts.start()
     losses = [0.0] * len(examples)
-    for rows in by_length([len(example.ids.ids) for example in examples], BATCH):
+    lengths = [len(prompt) - len(shared) for prompt in prompts]  # as for writing, so that contexts are shared
+    for rows in by_length(lengths, scored_tokens(worn.base.device)):
         per_record = answer_loss(contexts, start, [examples[i] for i in rows]).per_record
         for i, loss in zip(rows, per_record.tolist()):
             losses[i] = loss

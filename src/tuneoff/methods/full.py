@@ -6,6 +6,8 @@ Howard and Ruder 2018, "Universal Language Model Fine-tuning for Text Classifica
 import re
 from typing import ClassVar
 
+from torch import nn
+
 from tuneoff.core.config import knob
 from tuneoff.models.adapt import WeightMethod
 from tuneoff.models.sites import layer_modules
@@ -26,6 +28,7 @@ class Full(WeightMethod):
         if not self.top_layers or self.top_layers >= len(layers):
             return names
         frozen = set(layers[: -self.top_layers])
-        embedding = next(n for n, p in net.named_parameters() if p is net.get_input_embeddings().weight)
+        tables = {id(module.weight) for module in net.modules() if isinstance(module, nn.Embedding)}
+        below = {name for name, p in net.named_parameters() if id(p) in tables}  # words, and learned positions
         lower = re.compile("|".join(rf"^{re.escape(layer)}\." for layer in frozen))
-        return [name for name in names if name != embedding and not lower.match(name)]
+        return [name for name in names if name not in below and not lower.match(name)]

@@ -1,6 +1,6 @@
 """The frozen model that arms share: network, tokenizer, chat rendering, and what an adapter may ask of them."""
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from functools import cached_property, lru_cache
 
 import torch
@@ -9,7 +9,7 @@ from transformers import DynamicCache
 
 from tuneoff.models.adapt import KeyValues, Site
 from tuneoff.models.chat import Chat
-from tuneoff.models.sites import find_sites, key_shape, layer_modules
+from tuneoff.models.sites import find_sites, key_shape, layer_modules, lowest_layer
 
 __all__ = ["Base"]
 
@@ -43,6 +43,15 @@ class Base:
     @cached_property
     def layers(self) -> int:
         return len(layer_modules(self.net))
+
+    @cached_property
+    def stack(self) -> list[nn.Module]:
+        """The layers themselves, the lowest first."""
+        return [layer for _, layer in layer_modules(self.net)]
+
+    def lowest_layer(self, names: Iterable[str]) -> int:
+        """The lowest layer in which submodules or weights of these names act; the number of layers where none does."""
+        return lowest_layer(self.net, names)
 
     @cached_property
     def width(self) -> int:

@@ -10,7 +10,7 @@ Sites are named like the submodule, relative to the causal model: `model.layers.
 """
 
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 
 import torch
 from torch import nn
@@ -18,7 +18,7 @@ from torch import nn
 from tuneoff.core.errors import ModelError
 from tuneoff.models.adapt import Site
 
-__all__ = ["ATTENTION", "LINEAR", "find_sites", "layer_modules"]
+__all__ = ["ATTENTION", "LINEAR", "find_sites", "layer_modules", "lowest_layer"]
 
 ATTENTION = ("attn.q", "attn.k", "attn.v", "attn.o")
 LINEAR = (*ATTENTION, "mlp.gate", "mlp.up", "mlp.down")
@@ -41,6 +41,8 @@ ROLE_BY_NAME = {
 }
 FUSED = {"c_attn", "query_key_value", "qkv_proj", "gate_up_proj"}
 HEAD_NORMS = {"q_norm", "k_norm", "q_layernorm", "k_layernorm"}  # inside attention, one width per head
+INSIDE = re.compile(r"^.*?\b(?:layers|h|blocks)\.\d+(?=\.|$)")
+FINAL_NORMS = {"norm", "ln_f", "final_layer_norm", "final_layernorm"}
 LAYER = re.compile(r"\.(?:layers|h|blocks)\.\d+$")
 
 
@@ -65,6 +67,22 @@ def layer_modules(net: nn.Module) -> list[tuple[str, nn.Module]]:
     if not layers:
         raise ModelError("the layers of this model were not found", found=type(net).__name__)
     return layers
+
+
+def lowest_layer(net: nn.Module, names: Iterable[str]) -> int:
+    """The lowest layer, from 0, in which submodules or weights of these names act. 0 for what stands before all layers
+    or is not known; their number for the last norm and a head of its own, and for no names."""
+    layers = [layer for layer, _ in layer_modules(net)]
+    number = {layer: at for at, layer in enumerate(layers)}
+    heads = [name for name, module in net.named_modules() if module is net.get_output_embeddings()]
+
+    def layer_of(name: str) -> int:
+        if found := INSIDE.match(name):
+            return number.get(found[0], 0)
+        behind = FINAL_NORMS & set(name.split(".")) or any(name.startswith(head) for head in heads)
+        return len(layers) if behind else 0
+
+    return min(map(layer_of, names), default=len(layers))
 
 
 def _all_sites(net: nn.Module) -> Iterator[Site]:

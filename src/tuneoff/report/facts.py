@@ -13,13 +13,19 @@ from pathlib import Path
 from statistics import fmean
 
 from tuneoff.core.plugins import load
+from tuneoff.report.advice import order_lines, reason_lines
+from tuneoff.report.beside import BesideTable, beside
 from tuneoff.report.folder import LEDGER, study_file
-from tuneoff.report.words import Measure
+from tuneoff.report.words import CHOSEN, Measure
+from tuneoff.study.advice import ADVICE, compare_opinion, read_advice
+from tuneoff.study.change_words import told
 from tuneoff.study.judgement import Contrast, Standing, Verdict
 from tuneoff.study.outcome import JobRow, Outcome
+from tuneoff.study.spending import PhaseTime, compare
 from tuneoff.study.store import Ledger
 
 __all__ = [
+    "Advised",
     "Axis",
     "Command",
     "Curve",
@@ -54,11 +60,13 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """Quality against one cost. unknown: arms whose cost was not measured."""
+    """Quality against one cost. unknown: arms whose cost was not measured. front: of the cost that the study chose,
+    the arms than which none is better for less, cheapest first."""
 
     key: str
     points: tuple[Point, ...]
     unknown: tuple[str, ...]
+    front: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +124,22 @@ class Command:
     line: str
 
 
+@dataclass(frozen=True, slots=True)
+class Advised:
+    """The first opinion of before training, and where it was right and wrong. All are lines of text."""
+
+    order: tuple[str, ...]
+    reasons: tuple[str, ...]
+    outcome: tuple[str, ...]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Facts:
-    """rows: in the verdict's order, the best first, arms that were not tested last."""
+    """rows: in the verdict's order, the best first, arms that were not tested last. axes: the chosen cost first.
+
+    changes: what would change the recommendation, a sentence each. beside: figures beside quality. advised: None where
+    nothing was advised before the run.
+    """
 
     verdict: Verdict
     measure: Measure
@@ -126,9 +147,13 @@ class Facts:
     rows: tuple[Row, ...]
     axes: tuple[Axis, ...]
     curves: tuple[Curve, ...]
+    changes: tuple[str, ...]
     disagreements: tuple[Disagreement, ...]
+    beside: BesideTable
     spent: Spent
     commands: tuple[Command, ...]
+    advised: Advised | None = None
+    forecast: tuple[PhaseTime, ...] = ()
 
     @property
     def judged(self) -> list[Row]:
@@ -148,17 +173,30 @@ def facts(
     """Gather what a report shows. folder: the run folder as the commands shall name it."""
     jobs = ledger.jobs()
     rows = _rows(verdict)
+    measure = Measure(verdict.metric, verdict.facts["up"])
     return Facts(
         verdict=verdict,
-        measure=Measure(verdict.metric, verdict.facts["up"]),
+        measure=measure,
         further=tuple(Measure(name, load("metrics", name).up) for name in _others(rows)),
         rows=rows,
-        axes=tuple(_axis(key, rows) for key in AXES),
+        axes=_axes(verdict, rows),
         curves=_curves(ledger, jobs),
+        changes=tuple(told(change, verdict) for change in verdict.changes),
         disagreements=_disagreements(ledger, jobs, rows, verdict.metric, texts or {}),
+        beside=beside([row.standing for row in rows], jobs, ledger.axes(), measure),
         spent=_spent(ledger, jobs),
         commands=_commands(folder, study_file(ledger, folder), verdict.recommended, jobs),
+        advised=_advised(folder, verdict),
+        forecast=compare(ledger),
     )
+
+
+def _advised(folder: Path, verdict: Verdict) -> Advised | None:
+    advice = read_advice(folder / ADVICE)
+    if advice is None:
+        return None
+    order, reasons = order_lines(advice.opinion), reason_lines(advice.opinion)
+    return Advised(tuple(order), tuple(reasons), tuple(compare_opinion(advice, verdict)))
 
 
 def _rows(verdict: Verdict) -> tuple[Row, ...]:
@@ -178,10 +216,16 @@ def _others(rows: Sequence[Row]) -> list[str]:
     return list(dict.fromkeys(name for row in rows for name in row.standing.others))
 
 
-def _axis(key: str, rows: Sequence[Row]) -> Axis:
+def _axes(verdict: Verdict, rows: Sequence[Row]) -> tuple[Axis, ...]:
+    chosen = CHOSEN[verdict.facts["decision"]["cost"]]
+    ordered = (chosen, *(key for key in AXES if key != chosen))
+    return tuple(_axis(key, rows, verdict.facts["front"] if key == chosen else ()) for key in ordered)
+
+
+def _axis(key: str, rows: Sequence[Row], front: Sequence[str]) -> Axis:
     judged = [(row, row.standing.cost.get(key)) for row in rows if row.mark != "out"]
     points = [Point(row.standing.arm, row.mark, cost, row.standing.mean) for row, cost in judged if cost is not None]
-    return Axis(key, tuple(points), tuple(row.standing.arm for row, cost in judged if cost is None))
+    return Axis(key, tuple(points), tuple(row.standing.arm for row, cost in judged if cost is None), tuple(front))
 
 
 def _curves(ledger: Ledger, jobs: Sequence[JobRow]) -> tuple[Curve, ...]:
@@ -219,7 +263,8 @@ def _disagreements(
 def _answers(ledger: Ledger, jobs: Sequence[JobRow], metric: str) -> dict[str, dict[str, list[Outcome]]]:
     """{record: {arm: one outcome a seed}}, from the jobs that went to the test set, at their last step."""
     arm_of = {job.key: job.arm for job in jobs if job.tested}
-    rows = [row for row in ledger.outcomes(split="validation", metric=metric) if row.job in arm_of and not row.phrasing]
+    rows = ledger.outcomes(split="validation", metric=metric, step=0)
+    rows = [row for row in rows if row.job in arm_of and not row.phrasing]
     last = {}
     for row in rows:
         last[row.job] = max(row.step, last.get(row.job, 0))

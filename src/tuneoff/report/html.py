@@ -11,14 +11,16 @@ from pathlib import Path
 
 from tuneoff.core.files import write_text
 from tuneoff.report import plots
+from tuneoff.report.beside import FIGURES
 from tuneoff.report.facts import Facts, facts
 from tuneoff.report.folder import PAGE, open_ledger, read_verdict
-from tuneoff.report.words import COSTS, Measure, count, probability, says, seconds
+from tuneoff.report.sizes import crossings
+from tuneoff.report.words import COSTS, Measure, chooses, count, probability, says, seconds, tried
 
 __all__ = ["page", "write_report"]
 
 HERE = Path(__file__).parent
-SAID_ELSEWHERE = ("up", "finalists", "constant", "smallest_visible")
+SAID_ELSEWHERE = ("up", "finalists", "constant", "smallest_visible", "unchecked", "front", "trials", "sizes")
 
 
 def write_report(folder: Path, texts: Mapping[str, tuple[str, str]] | None = None, out: Path | None = None) -> Path:
@@ -48,6 +50,10 @@ def page(facts: Facts) -> str:
         verdict=facts.verdict,
         measure=facts.measure,
         costs=COSTS,
+        beside=FIGURES,
+        chooses=chooses(facts.verdict.facts["decision"]),
+        tried=tried(facts.verdict.facts["trials"]),
+        crossings=crossings(facts.verdict.facts["sizes"]),
         figures=_figures(facts),
         data=_sections(facts.verdict.facts, facts.measure),
         style=(HERE / "page.css").read_text(encoding="utf-8"),
@@ -61,6 +67,7 @@ def _figures(facts: Facts) -> dict:
         "standings": [{"name": "", "figure": plots.standings(facts)}],
         "quality": plots.quality(facts),
         "curves": plots.curves(facts),
+        "sizes": plots.sizes(facts),
     }
 
 

@@ -6,6 +6,7 @@ theme before it draws. Names are escaped, because plotly reads HTML in its texts
     standings(facts)      one dot an arm with its 95 % interval, the best at the top
     quality(facts)        one figure a cost: the metric against it, on a log axis that keeps a place for 0
     curves(facts)         validation and training loss after so many records, one line a job
+    sizes(facts)          validation by number of training records, one line a family, with 95 % intervals
 """
 
 import math
@@ -13,9 +14,9 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from tuneoff.report.facts import Axis, Facts, Row
-from tuneoff.report.words import COSTS, MARKS, Measure
+from tuneoff.report.words import COSTS, Measure, marks
 
-__all__ = ["curves", "quality", "standings"]
+__all__ = ["curves", "quality", "sizes", "standings"]
 
 COLOURS = {"recommended": "@accent", "winner": "@second", "tested": "@muted"}
 ARM_COLOURS = 8
@@ -23,8 +24,9 @@ DASHES = ("solid", "dash", "dot", "dashdot")
 
 
 def standings(facts: Facts) -> dict:
+    said = marks(facts.verdict.facts["decision"])
     traces = [
-        _dots([row for row in facts.judged if row.mark == mark], mark, facts.measure)
+        _dots([row for row in facts.judged if row.mark == mark], mark, said[mark], facts.measure)
         for mark in COLOURS
         if any(row.mark == mark for row in facts.judged)
     ]
@@ -36,7 +38,7 @@ def standings(facts: Facts) -> dict:
     return {"data": traces, "layout": layout}
 
 
-def _dots(rows: Sequence[Row], mark: str, measure: Measure) -> dict:
+def _dots(rows: Sequence[Row], mark: str, name: str, measure: Measure) -> dict:
     shown = [row.standing for row in rows]
     bars = {
         "type": "data",
@@ -50,7 +52,7 @@ def _dots(rows: Sequence[Row], mark: str, measure: Measure) -> dict:
     return {
         "type": "scatter",
         "mode": "markers",
-        "name": MARKS[mark],
+        "name": name,
         "x": [measure.shown(one.mean) for one in shown],
         "y": [escape(one.arm) for one in shown],
         "error_x": bars,
@@ -67,14 +69,15 @@ def _dots(rows: Sequence[Row], mark: str, measure: Measure) -> dict:
 def quality(facts: Facts) -> list[dict]:
     """One entry a cost axis that has points: {"name": its words, "figure": ..., "unknown": [arms]}."""
     return [
-        {"name": COSTS[axis.key].title, "figure": _against(axis, facts.measure), "unknown": list(axis.unknown)}
+        {"name": COSTS[axis.key].title, "figure": _against(axis, facts), "unknown": list(axis.unknown)}
         for axis in facts.axes
         if axis.points
     ]
 
 
-def _against(axis: Axis, measure: Measure) -> dict:
-    write = COSTS[axis.key].write
+def _against(axis: Axis, facts: Facts) -> dict:
+    measure, write = facts.measure, COSTS[axis.key].write
+    said = marks(facts.verdict.facts["decision"])
     zero, ticks = _log_ticks([point.cost for point in axis.points])
     places = {value: write(value) for value in ticks} | ({zero: "0"} if zero else {})
     low, high = math.log10(min(places)), math.log10(max(places))
@@ -87,7 +90,7 @@ def _against(axis: Axis, measure: Measure) -> dict:
         "ticktext": list(places.values()),
         "range": [low - room, high + room],
     }
-    traces = []
+    traces = [_front(axis, measure, zero)] if axis.front else []
     for mark, colour in COLOURS.items():
         points = [point for point in axis.points if point.mark == mark]
         at = [point.cost or zero for point in points]
@@ -96,7 +99,7 @@ def _against(axis: Axis, measure: Measure) -> dict:
                 {
                     "type": "scatter",
                     "mode": "markers+text",
-                    "name": MARKS[mark],
+                    "name": said[mark],
                     "x": at,
                     "y": [measure.shown(point.mean) for point in points],
                     "text": [escape(point.arm) for point in points],
@@ -109,6 +112,21 @@ def _against(axis: Axis, measure: Measure) -> dict:
                 }
             )
     return {"data": traces, "layout": layout}
+
+
+def _front(axis: Axis, measure: Measure, zero: float | None) -> dict:
+    """The front as steps: what the best arm so far gives, until a dearer one is better."""
+    places = {point.arm: point for point in axis.points}
+    points = [places[arm] for arm in axis.front]
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": "front: none tested is better for less",
+        "x": [point.cost or zero for point in points],
+        "y": [measure.shown(point.mean) for point in points],
+        "line": {"color": "@second", "width": 1.5, "dash": "dot", "shape": "hv"},
+        "hoverinfo": "skip",
+    }
 
 
 def _side(place: float, low: float, high: float) -> str:
@@ -214,4 +232,43 @@ def _layout(x: str, y: str, *, height: int) -> dict:
         "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "itemclick": False},
         "xaxis": axis | {"title": {"text": escape(x)}},
         "yaxis": axis | {"title": {"text": escape(y)}},
+    }
+
+
+def sizes(facts: Facts) -> list[dict]:
+    """One figure where the study asked for a learning curve over data sizes; else none."""
+    curves = facts.verdict.facts["sizes"].get("curves", [])
+    if not curves:
+        return []
+    layout = _layout("training records", facts.measure.title, height=380)
+    layout["xaxis"]["type"] = "log"
+    layout["yaxis"]["ticksuffix"] = facts.measure.unit
+    lines = [_size_line(curve, at, facts.measure) for at, curve in enumerate(curves)]
+    return [{"name": "", "figure": {"data": lines, "layout": layout}}]
+
+
+def _size_line(curve: dict, at: int, measure: Measure) -> dict:
+    points = curve["points"]
+    colour = f"@arm{at % ARM_COLOURS}"
+    return {
+        "type": "scatter",
+        "mode": "lines+markers",
+        "name": f"{curve['family']} ({escape(curve['arm'])})",
+        "x": [point["records"] for point in points],
+        "y": [measure.shown(point["mean"]) for point in points],
+        "error_y": {
+            "type": "data",
+            "symmetric": False,
+            "array": [measure.shown(point["high"] - point["mean"]) for point in points],
+            "arrayminus": [measure.shown(point["mean"] - point["low"]) for point in points],
+            "color": colour,
+            "thickness": 1,
+        },
+        "line": {"color": colour},
+        "text": [
+            f"{point['records']} training records<br>{measure.figure(point['mean'])} "
+            f"({measure.interval(point['low'], point['high'])}), n = {point['n']}"
+            for point in points
+        ],
+        "hoverinfo": "text+name",
     }

@@ -1,12 +1,25 @@
 """Numbers as people read them: 4.9 M, 3 min 20 s, 18 MB, 81.3 %. None is a dash, because unknown is not zero."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tuneoff.study.judgement import Contrast
 from tuneoff.study.words import amount, title
 
-__all__ = ["COSTS", "MARKS", "CostWords", "Measure", "count", "probability", "says", "seconds", "size"]
+__all__ = [
+    "CHOSEN",
+    "COSTS",
+    "CostWords",
+    "Measure",
+    "chooses",
+    "count",
+    "marks",
+    "probability",
+    "says",
+    "seconds",
+    "size",
+    "tried",
+]
 
 DASH = "-"
 
@@ -107,12 +120,43 @@ COSTS = {
     "peak_bytes": CostWords("peak memory in training", "peak", size),
 }
 
-MARKS = {
-    "recommended": "recommended: the cheapest of the best",
-    "winner": "also best: no other arm beats it",
-    "tested": "beaten by another arm",
-    "out": "not judged on the test set",
+CHOSEN = {"serving": "prompt_tokens", "artifact": "artifact_bytes", "training": "train_s"}
+"the cost column of the cost that a study puts first"
+LEAST = {
+    "prompt_tokens": "fewest prompt tokens per request",
+    "artifact_bytes": "the smallest artifact",
+    "train_s": "the shortest training",
 }
+
+
+def marks(decision: Mapping) -> dict[str, str]:
+    """What each mark of an arm means, under the preference of a study."""
+    why = "the highest score of" if decision["weights"] else {"best": "the best mean of"}.get(decision["prefer"])
+    return {
+        "recommended": f"recommended: {why or 'the cheapest of'} the best",
+        "winner": "also best: no other arm beats it",
+        "tested": "beaten by another arm",
+        "out": "not judged on the test set",
+    }
+
+
+def chooses(decision: Mapping) -> str:
+    """What settles the choice between arms that nothing beats."""
+    if decision["weights"]:
+        return "has the highest score: quality minus its costs, as the study weighs them"
+    if decision["prefer"] == "best":
+        return "has the best mean"
+    first = CHOSEN[decision["cost"]]
+    least = [LEAST[first], *(words for column, words in LEAST.items() if column != first)]
+    return f"costs least: {least[0]}, then {least[1]}, then {least[2]}"
+
+
+def tried(trials: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """Settings tried, one text a family: prompting 4 (zero_shot 1, few_shot 3)."""
+    return [
+        f"{family} {sum(arms.values())} ({', '.join(f'{arm} {number}' for arm, number in arms.items())})"
+        for family, arms in trials.items()
+    ]
 
 
 KINDS = {"different": "different", "practically_equal": "practically equal", "open": "open"}

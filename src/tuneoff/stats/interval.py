@@ -2,7 +2,9 @@
 
     0/1 scores of one run         Wilson's interval (JASA 1927): stays inside [0, 1] and works at 0 and 1
     other scores of one run       t interval over records
-    several seeds                 t interval with Satterthwaite's df, records and seeds crossed (crossed.py)
+    scores of several seeds       the same with records and seeds crossed (crossed.py): all means mu for which
+                                  |mean - mu| <= half width x sqrt(mu (1 - mu) / (mean (1 - mean)))
+    losses, and differences       mean -+ that half width
     nothing varies at all         exact: if n records all show c, then at most u = 1 - 0.025^(1/n) of all records
                                   differ (Clopper & Pearson, Biometrika 1934), and those can lie at either bound
 
@@ -13,11 +15,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tuneoff.stats.crossed import Components, Spread, components, spread
+from tuneoff.stats.crossed import Components, components, half_width, spread
 
-__all__ = ["Interval", "around", "crossed_interval", "exact", "hidden_share", "mean_interval", "t_interval", "wilson"]
+__all__ = ["Interval", "around", "crossed_interval", "exact", "hidden_share", "mean_interval", "wilson"]
 
 Bounds = tuple[float, float]
+SCORE = (0.0, 1.0)
 
 
 class Interval(NamedTuple):
@@ -28,15 +31,15 @@ class Interval(NamedTuple):
     high: float
 
 
-def mean_interval(x_R: np.ndarray, bounds: Bounds = (0.0, 1.0)) -> Interval:
+def mean_interval(x_R: np.ndarray, bounds: Bounds = SCORE) -> Interval:
     """One run's mean over at least one record; the interval is over records alone."""
     x_R = np.asarray(x_R, dtype=float)
-    if bounds == (0.0, 1.0) and np.isin(x_R, (0.0, 1.0)).all():
+    if bounds == SCORE and np.isin(x_R, (0.0, 1.0)).all():
         return wilson(int(x_R.sum()), len(x_R))
     return crossed_interval(x_R[:, None], bounds)
 
 
-def crossed_interval(x_RS: np.ndarray, bounds: Bounds = (0.0, 1.0)) -> Interval:
+def crossed_interval(x_RS: np.ndarray, bounds: Bounds = SCORE) -> Interval:
     """The mean over records and seeds of x[record, seed]."""
     x_RS = np.asarray(x_RS, dtype=float)
     if len(x_RS) < 2:
@@ -48,15 +51,22 @@ def around(mean: float, c: Components, bounds: Bounds) -> Interval:
     """The interval that mean squares allow around a figure, inside its bounds."""
     if c.flat:
         return exact(mean, c.records, bounds)
-    return t_interval(mean, spread(c), bounds)
-
-
-def t_interval(mean: float, s: Spread, bounds: Bounds) -> Interval:
-    """mean -+ t(0.975, df) x standard error, cut at the bounds."""
-    from scipy import stats
-
-    half = stats.t.ppf(0.975, s.df) * np.sqrt(s.variance)
+    half = half_width(spread(c))
+    if bounds == SCORE and c.seeds > 1 and 0 < mean < 1:
+        return _score(mean, half)
     return Interval(mean, float(max(mean - half, bounds[0])), float(min(mean + half, bounds[1])))
+
+
+def _score(mean: float, half: float) -> Interval:
+    """Wilson's form: a mean's variance shrinks towards 0 and 1, so the interval reaches further inwards than out.
+
+    A plain t interval misses the mean up to three times as often as it says, at accuracies of 0.9 and more.
+    """
+    variance = mean * (1 - mean)
+    odds = half**2 / variance
+    middle = (mean + odds / 2) / (1 + odds)
+    reach = np.sqrt(odds * (variance + odds / 4)) / (1 + odds)
+    return Interval(mean, float(max(middle - reach, 0.0)), float(min(middle + reach, 1.0)))
 
 
 def wilson(hits: int, n: int) -> Interval:

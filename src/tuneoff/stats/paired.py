@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tuneoff.stats.crossed import Components, components, spread
+from tuneoff.stats.crossed import Components, components, p_value, spread
 from tuneoff.stats.interval import around, exact
 
 __all__ = ["Paired", "differences", "judged", "paired"]
@@ -53,9 +53,6 @@ def judged(diff: float, c: Components, span: float = 1.0) -> Paired:
 
 def _p(diff: float, c: Components) -> float:
     """Student's t; where nothing varies, the sign test over records."""
-    from scipy import stats
-
     if c.flat:
         return 1.0 if diff == 0 else min(1.0, 2 * 0.5**c.records)
-    s = spread(c)
-    return float(2 * stats.t.sf(abs(diff) / np.sqrt(s.variance), s.df))
+    return p_value(diff, spread(c))

@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tuneoff.stats.crossed import Components, spread
+from tuneoff.stats.crossed import Components, half_width, spread
 from tuneoff.stats.interval import hidden_share
 from tuneoff.stats.many import ALPHA
 
-__all__ = ["More", "settle", "smallest_difference", "visible"]
+__all__ = ["More", "power", "settle", "smallest_difference", "visible"]
 
 POWER = 0.8
 MOST_RECORDS = 50
@@ -45,6 +45,23 @@ def smallest_difference(n: int, disagreement: float = 0.2, tests: int = 1) -> fl
 def visible(c: Components, tests: int = 1) -> float:
     """The smallest difference that a measured comparison would have shown with 80 % power."""
     return float(_reach(tests) * np.sqrt(spread(c).variance))
+
+
+def power(diff: float, c: Components, tests: int = 1) -> float:
+    """The chance that a true difference is declared, Bonferroni over `tests`: a noncentral t beyond the half width.
+
+    The t is averaged over 1,000 quantiles of its denominator; scipy's own is not a number for large differences.
+    c: the mean squares to expect, or measured ones taken as true; they must not be flat.
+    """
+    from scipy import stats
+
+    s = spread(c)
+    error = np.sqrt(s.variance)
+    wider = stats.t.ppf(1 - ALPHA / tests / 2, s.df) / stats.t.ppf(1 - ALPHA / 2, s.df)
+    shares = (np.arange(1000) + 0.5) / 1000
+    beyond = wider * half_width(s) / error * np.sqrt(stats.chi2.ppf(shares, s.df) / s.df)
+    shift = abs(diff) / error
+    return float(np.mean(stats.norm.sf(beyond - shift) + stats.norm.cdf(-beyond - shift)))
 
 
 def settle(diff: float, c: Components, margin: float, tests: int = 1) -> More:

@@ -145,7 +145,8 @@ DEFAULT_PROMPT = "zero_shot"
 class Job:
     """The unit of resume: an arm with settled knobs and one seed, counted from 0.
 
-    ground: base, data, task and schedule, hashed. root: the study's own seed.
+    ground: base, data, task and schedule, hashed. root: the study's own seed. size: how many training records it
+    learns from; 0 is all, and other sizes are points of a learning curve, outside the race.
     """
 
     arm: Arm
@@ -154,14 +155,18 @@ class Job:
     settings: Mapping[str, Mapping[str, Any]]
     ground: str
     root: int
+    size: int = 0
 
     @property
     def key(self) -> str:
-        return content_hash([self.ground, self.arm.content(), self.seed, self.trial if not self.settings else 0])
+        place = [self.ground, self.arm.content(), self.seed, self.trial if not self.settings else 0]
+        return content_hash([*place, self.size] if self.size else place)
 
     @property
     def label(self) -> str:
         """How progress calls it."""
+        if self.size:
+            return f"{self.arm.name} on {self.size} records"
         trial = f", trial {self.trial + 1}" if self.trial else ""
         return f"{self.arm.name}{trial}" + (f", seed {self.seed + 1}" if self.arm.random else "")
 

@@ -9,7 +9,7 @@ Tensors are safetensors, never pickle.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -78,18 +78,15 @@ class Tuned:
         with self.own_weights(base), self.wearing(base) as worn:
             yield worn
 
-    def wearing(self, base: Base, learning: Sequence[Adapter] = (), *, text_changed: bool = False) -> Worn:
+    def wearing(self, base: Base, learning: Sequence[Adapter] = (), *, weights: Collection[str] = ()) -> Worn:
         """What is worn over own_weights, with adapters that learn besides; not entered yet.
 
-        text_changed: whether weights of the base itself are about to learn.
+        weights: names of the base's own weights that are about to learn.
         """
         adapters = [part.adapter(base) for part in self.parts if isinstance(part.method, AdapterMethod)]
-        return Worn(base, [*adapters, *learning], text_changed=text_changed or self.has_weights)
-
-    @property
-    def has_weights(self) -> bool:
-        """Whether it changes the base's own weights."""
-        return any(isinstance(part.method, WeightMethod) for part in self.parts)
+        trained = [part.tensors[""] for part in self.parts if isinstance(part.method, WeightMethod)]
+        changed = [*weights, *(name for own in trained for name in own)]
+        return Worn(base, [*adapters, *learning], text_changed=bool(changed), from_layer=base.lowest_layer(changed))
 
     @contextmanager
     def own_weights(self, base: Base) -> Iterator[None]:

@@ -19,7 +19,7 @@ def groups(plan: Plan, jobs: Sequence[Job]) -> list[list[Job]]:
     seeds = [(arm.name, seed) for arm in plan.arms if arm.in_company for seed in range(1, plan.seeds(arm))]
     made: dict[tuple, list[Job]] = {}
     for job in jobs:
-        if not job.arm.in_company:
+        if not job.arm.in_company or job.size:
             made[job.key,] = [job]
         elif job.seed == 0:
             made.setdefault(("trials", trials.index((job.arm.name, job.trial)) // size), []).append(job)

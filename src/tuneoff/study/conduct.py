@@ -13,47 +13,40 @@ import shutil
 import sqlite3
 import time
 import traceback
-from collections.abc import Callable, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
 
-from tuneoff.core.errors import ResourceError, TuneoffError
+from tuneoff.core.budget import Budget, parse_budget
+from tuneoff.core.errors import ResourceError
 from tuneoff.core.files import disk_guard
 from tuneoff.engine.attach import Worn
 from tuneoff.evaluation.run import metric_named
 from tuneoff.models.base import Base
 from tuneoff.models.device import measure_machine
+from tuneoff.study.adviser import keep_advice
 from tuneoff.study.arm import Job
-from tuneoff.study.company import group_label, groups
+from tuneoff.study.axes import due, take_axes
+from tuneoff.study.budgeted import Budgeted
+from tuneoff.study.curve import crossings, curve_jobs, family_curves
 from tuneoff.study.ground import alone, keep_study, make_folder, same_base, same_study
 from tuneoff.study.judgement import Verdict
-from tuneoff.study.outcome import JobRow
 from tuneoff.study.plan import Plan
-from tuneoff.study.race import Entry, Seen, Step, next_step
+from tuneoff.study.race import Step, next_step
+from tuneoff.study.seen import seen_of
 from tuneoff.study.spec import StudySpec
+from tuneoff.study.steps import Steps, Watch
 from tuneoff.study.store import Ledger
 from tuneoff.study.verdict import judge, read_verdict, write_verdict
-from tuneoff.study.work import Fitted, Worker
+from tuneoff.study.work import Worker
 
-__all__ = ["Watch", "conduct", "entries_of", "open_base"]
+__all__ = ["conduct", "open_base"]
 
-
-class Watch:
-    """Told what happens while a study runs. This one stays silent."""
-
-    def phase(self, text: str) -> None:
-        """Something that is not a job begins."""
-
-    def job(self, label: str, work_done: float, work_left: float) -> None:
-        """A job begins; work is counted in records run forward once."""
-
-    def step(self, step: int, steps: int, value: float | None) -> None:
-        """An optimiser step is done; value: the validation figure, where this step was checked."""
-
-    def done(self, label: str, figure: float | None, why: str = "") -> None:
-        """A job ended, with its validation figure or the reason it failed."""
+LONG_S = 600.0
+"a budget in which a first opinion has its place"
 
 
 def conduct(
@@ -78,23 +71,67 @@ def conduct(
         keep_study(ledger, plan.spec, study_file, folder / "study.toml")
         if retry:
             ledger.plan_failed_again()
-        entries = entries_of(plan)
+        held = Budgeted(plan, ledger)
         if ledger.meta("base"):
-            _enter(ledger, plan, plan.ground(ledger.meta("base")))
-            if not any(next_step(entries, seen_of(ledger, plan))):
+            ground = plan.ground(ledger.meta("base"))
+            _enter(ledger, held.plan, ground)
+            if _all_done(ledger, held, ground):
                 judged = _judged(folder, ledger)
-                return read_verdict(folder / "verdict.json") if judged else _finish(plan, ledger, folder)
+                return read_verdict(folder / "verdict.json") if judged else _finish(held.plan, ledger, folder)
+        held.begin()
         watch.phase(f"loading {plan.spec.model.name}")
         base = open_base()
         same_base(ledger, base, folder)
-        ground = plan.ground(base.fingerprint)
-        worker = Worker(plan, base, folder)
-        worker.check_lengths()
+        Worker(plan, base, folder).check_lengths()
         _record_machine(ledger, base)
-        while any(step := next_step(entries, seen_of(ledger, plan))):
-            _do(step, plan, worker, ledger, ground, watch)
-        watch.phase("judging")
-        return _finish(plan, ledger, folder)
+        if not ledger.begun() and _room_for_advice(plan.spec):
+            _advise(Worker(plan, base, folder), ledger, watch)
+        _fit_to_budget(held, base, folder, watch)
+        return _race(held, Worker(held.plan, base, folder), watch)
+
+
+def _fit_to_budget(held: Budgeted, base: Base, folder: Path, watch: Watch) -> None:
+    """Measure what the study will take, and leave out what its budget does not hold; nothing where it has none."""
+    if held.fitted or not held.asked.spec.budget:
+        return
+    watch.phase("measuring what it will take")
+    fitted = held.measure(base, folder)
+    best, worst = (Budget(round(total.all_s)) for total in (fitted.forecast.best, fitted.forecast.worst))
+    watch.phase(f"forecast: {best} at best, {worst} at worst")
+    for sentence in fitted.left_out:
+        held.ledger.note("", "left out", sentence)
+    for sentence in (*fitted.left_out, *fitted.added):
+        watch.phase(f"budget of {fitted.budget}: {sentence}")
+
+
+def _room_for_advice(spec: StudySpec) -> bool:
+    """The first opinion takes up to a minute, which a short budget has better uses for."""
+    seconds = parse_budget(spec.budget).seconds
+    return seconds is None or seconds >= LONG_S
+
+
+def _advise(worker: Worker, ledger: Ledger, watch: Watch) -> None:
+    """A first opinion, before anything is trained; one that cannot be had stops no study."""
+    watch.phase("a first opinion")
+    try:
+        keep_advice(worker, worker.folder)
+    except (ResourceError, sqlite3.Error):
+        raise
+    except Exception:
+        ledger.note("", "traceback", traceback.format_exc())
+
+
+def _race(held: Budgeted, worker: Worker, watch: Watch) -> Verdict:
+    plan, ledger, ground = held.plan, held.ledger, held.plan.ground(worker.base.fingerprint)
+    steps = Steps(plan, worker, ledger, ground, watch)
+    while not (step := _next(ledger, held)).over:
+        steps.do(step)
+        if correction := held.look(seen_of(ledger, plan)):
+            watch.phase(correction.why)
+    take_axes(worker, ledger, ground, lambda label: watch.phase(f"beside quality: {label}"))
+    steps.fit_sizes(_sizes_left(ledger, plan, ground))
+    watch.phase("judging")
+    return _finish(plan, ledger, worker.folder)
 
 
 def open_base(spec: StudySpec) -> Base:
@@ -112,144 +149,21 @@ def open_base(spec: StudySpec) -> Base:
     ).base()
 
 
-def entries_of(plan: Plan) -> list[Entry]:
-    """The plan's arms as the race sees them."""
-    return [Entry(arm.name, len(plan.settings[arm.name]), plan.seeds(arm)) for arm in plan.arms]
+def _next(ledger: Ledger, held: Budgeted) -> Step:
+    """What the race asks for now."""
+    seen = seen_of(ledger, held.plan)
+    return next_step(held.entries(seen), seen, rungs=held.plan.spec.race == "rungs")
 
 
-def seen_of(ledger: Ledger, plan: Plan) -> list[Seen]:
-    """The ledger's jobs with their validation figures."""
-    metric = metric_named(plan.task.metrics[0])
-    return [Seen(row, _value(ledger, row, metric)) for row in ledger.jobs()]
+def _sizes_left(ledger: Ledger, plan: Plan, ground: str) -> list[Job]:
+    """The points of the learning curves that are not there."""
+    settled = {row.key for row in ledger.curve_jobs() if row.status in ("done", "failed")}
+    return [job for job in curve_jobs(plan, seen_of(ledger, plan), ground) if job.key not in settled]
 
 
-def _value(ledger: Ledger, row: JobRow, metric) -> tuple[float, float] | None:
-    if row.status != "done":
-        return None
-    rows = [
-        o.stats for o in ledger.outcomes(split="validation", metric=metric.name, job=row.key) if o.stats is not None
-    ]
-    losses = [o.stats[0] for o in ledger.outcomes(split="validation", metric="nll", job=row.key) if o.stats is not None]
-    if not rows:
-        return None
-    figure = metric.pool(rows)
-    return (figure if metric.up else -figure), -sum(losses) / len(losses) if losses else 0.0
-
-
-def _do(step: Step, plan: Plan, worker: Worker, ledger: Ledger, ground: str, watch: Watch) -> None:
-    jobs = [plan.job(plan.arm(name), trial, seed, ground) for name, trial, seed in step.fit]
-    for job in jobs:
-        ledger.add_job(
-            JobRow(
-                key=job.key,
-                arm=job.arm.name,
-                trial=job.trial,
-                seed=job.seed,
-                status="planned",
-                knobs=job.settings,
-                folder=f"jobs/{job.key}",
-            )
-        )
-    waiting = list(jobs)
-    for group in groups(plan, jobs):
-        watch.job(group_label(group), *_work(plan, ledger, waiting))
-        _fit(group, plan, worker, ledger, watch)
-        waiting = [job for job in waiting if job not in group]
-    if step.test:
-        _open_test(step.test, plan, worker, ledger, ground, watch)
-
-
-def _fit(group: Sequence[Job], plan: Plan, worker: Worker, ledger: Ledger, watch: Watch) -> None:
-    """Do jobs in one pass; where that fails, one by one, so that a failure is told of the job that it is of."""
-    for job in group:
-        ledger.start(job.key)
-    left = list(group)
-    if len(group) > 1:
-        ledger.note("", "together", " ".join(job.key for job in group))
-        with _failing_together(worker, ledger):
-            for fitted in worker.fit_together(group, watch.step):
-                _record(left.pop(0), fitted, plan, worker, ledger, watch)
-    for job in left:
-        with _failing(job, worker, ledger, watch):
-            _record(job, worker.fit(job, watch.step), plan, worker, ledger, watch)
-
-
-def _record(job: Job, fitted: Fitted, plan: Plan, worker: Worker, ledger: Ledger, watch: Watch) -> None:
-    for point in fitted.points:
-        ledger.add_point(point)
-    ledger.finish(job.key, fitted.cost, fitted.outcomes)
-    _note_shortened(ledger, job, "validation", fitted)
-    worker.forget_aside(job)
-    row = next(row for row in ledger.jobs() if row.key == job.key)
-    value = _value(ledger, row, metric := metric_named(plan.task.metrics[0]))
-    watch.done(job.label, None if value is None else value[0] if metric.up else -value[0])
-
-
-def _note_shortened(ledger: Ledger, job: Job, split: str, fitted: Fitted) -> None:
-    if fitted.shortened:
-        ledger.note(job.key, "shortened", f"{split}: {fitted.shortened}")
-
-
-@contextmanager
-def _failing(job: Job, worker: Worker, ledger: Ledger, watch: Watch):
-    """A job that cannot be done is a row with its reason; a full disk is nobody's failure."""
-    try:
-        with disk_guard(worker.folder):
-            yield
-    except (ResourceError, sqlite3.Error):
-        raise
-    except TuneoffError as error:
-        _failed(job, ledger, watch, error.problem)
-    except Exception as error:  # a plugin may raise anything; the other arms go on
-        _failed(job, ledger, watch, (str(error) or type(error).__name__).splitlines()[0])
-
-
-@contextmanager
-def _failing_together(worker: Worker, ledger: Ledger):
-    """What goes wrong in company is tried again alone."""
-    try:
-        with disk_guard(worker.folder):
-            yield
-    except (ResourceError, sqlite3.Error):
-        raise
-    except Exception:
-        ledger.note("", "traceback", traceback.format_exc())
-
-
-def _failed(job: Job, ledger: Ledger, watch: Watch, why: str) -> None:
-    ledger.fail(job.key, why)
-    ledger.note(job.key, "traceback", traceback.format_exc())
-    watch.done(job.label, None, why)
-
-
-def _open_test(keys: tuple[str, ...], plan: Plan, worker: Worker, ledger: Ledger, ground: str, watch: Watch) -> None:
-    """The sealed test set meets the chosen jobs; how often it was opened is counted."""
-    if not ledger.meta("test_open"):  # a restart inside the test is the same opening
-        ledger.set_meta("test_opened", str(int(ledger.meta("test_opened") or 0) + 1))
-        ledger.set_meta("test_open", "yes")
-    rows = {row.key: row for row in ledger.jobs()}
-    for number, key in enumerate(keys):
-        row = rows[key]
-        job = plan.job(plan.arm(row.arm), row.trial, row.seed, ground)
-        fitted = sum(plan.work(plan.arm(done.arm)) for done in rows.values() if done.status == "done")
-        each = len(plan.data.test)
-        watch.job(f"test: {job.label}", fitted + number * each, (len(keys) - number) * each)
-        with _failing(job, worker, ledger, watch):
-            tested = worker.test(job, row.cost)
-            ledger.finish_test(key, tested.cost, tested.outcomes)
-            _note_shortened(ledger, job, "test", tested)
-            watch.done(f"test: {job.label}", None)
-
-
-def _work(plan: Plan, ledger: Ledger, jobs: list[Job]) -> tuple[float, float]:
-    """Work done and left: the jobs of this step, then the other seeds and the test of those that wait."""
-    done = sum(plan.work(plan.arm(row.arm)) for row in ledger.jobs() if row.status == "done")
-    whole = sum(
-        plan.work(arm) * (len(plan.settings[arm.name]) + plan.seeds(arm) - 1)
-        + (0 if arm.baseline else plan.seeds(arm) * len(plan.data.test))
-        for arm in plan.arms
-    )
-    return done, max(whole - done, sum(plan.work(job.arm) for job in jobs))
+def _all_done(ledger: Ledger, held: Budgeted, ground: str) -> bool:
+    plan = held.plan
+    return _next(ledger, held).over and not due(ledger, plan) and not _sizes_left(ledger, plan, ground)
 
 
 def _finish(plan: Plan, ledger: Ledger, folder: Path) -> Verdict:
@@ -261,9 +175,11 @@ def _finish(plan: Plan, ledger: Ledger, folder: Path) -> Verdict:
         families=plan.families,
         random_arms=[arm.name for arm in plan.arms if arm.random],
         margin=plan.spec.margin,
+        decision=plan.spec.decision,
         study=plan.spec.name,
         arms=[arm.name for arm in plan.arms],
     )
+    verdict = replace(verdict, facts=verdict.facts | {"sizes": _sizes(plan, ledger)})
     _hand_over(verdict, folder)
     write_verdict(verdict, folder / "verdict.json")
     for passing in ("aside", "contexts"):
@@ -271,6 +187,18 @@ def _finish(plan: Plan, ledger: Ledger, folder: Path) -> Verdict:
     ledger.set_meta("test_open", "")
     ledger.note("", "verdict")
     return verdict
+
+
+def _sizes(plan: Plan, ledger: Ledger) -> dict:
+    """What the learning curves over data sizes show; empty where none was asked for."""
+    if not plan.spec.curve:
+        return {}
+    metric = metric_named(plan.task.metrics[0])
+    curves = family_curves(plan, seen_of(ledger, plan), ledger, metric, plan.ground(ledger.meta("base")))
+    return {
+        "curves": [asdict(curve) | {"points": [asdict(point) for point in curve.points]} for curve in curves],
+        "crossings": [asdict(crossing) for crossing in crossings(curves, metric.up)],
+    }
 
 
 def _hand_over(verdict: Verdict, folder: Path) -> None:

@@ -21,6 +21,9 @@ from tuneoff.study.store import Ledger
 
 __all__ = ["Measured", "Untested", "measure", "pooled_by_job", "test_rows"]
 
+FINAL = 0  # the step of outcomes of a job that is done; others are rungs
+NO_CLAIM = "not pursued"  # how the reason begins where halving left a trial behind, which says nothing of its arm
+
 Rows = dict[str, dict[str, Outcome]]
 "outcomes of one metric: job, then record"
 
@@ -66,7 +69,7 @@ def measure(
     chosen = {arm: _chosen(jobs[arm], validation, arm in random_arms, metric.up) for arm in arms}
     tested = {arm: picked for arm, picked in chosen.items() if picked and _any_scored(picked, rows)}
     records, left_out = _compared([job.key for picked in tested.values() for job in picked], rows)
-    others = [_untested(arm, jobs[arm], chosen[arm], rows, validation) for arm in arms if arm not in tested]
+    others = [_untested(arm, jobs[arm], chosen[arm], rows, validation, metric.up) for arm in arms if arm not in tested]
     if not records:
         return [], [*others, *(_without_records(arm, jobs[arm]) for arm in tested)], [], left_out
     measured = [
@@ -77,17 +80,12 @@ def measure(
 
 
 def pooled_by_job(ledger: Ledger, metric: Metric) -> dict[str, float]:
-    """Each job's figure on validation: that of its best checkpoint, which is the one kept."""
-    steps: dict[tuple[str, int], list[tuple[float, ...]]] = {}
+    """Each job's figure on validation: of what it left behind, or of the last rung where it stopped early."""
+    steps: dict[str, dict[int, list[tuple[float, ...]]]] = {}
     for outcome in ledger.outcomes(split="validation", metric=metric.name):
         if outcome.stats is not None and outcome.phrasing == 0:
-            steps.setdefault((outcome.job, outcome.step), []).append(outcome.stats)
-    best: dict[str, float] = {}
-    for (job, _), stats in steps.items():
-        value = metric.pool(stats)
-        better = max if metric.up else min
-        best[job] = better(best.get(job, value), value)
-    return best
+            steps.setdefault(outcome.job, {}).setdefault(outcome.step, []).append(outcome.stats)
+    return {job: metric.pool(rungs[FINAL] if FINAL in rungs else rungs[max(rungs)]) for job, rungs in steps.items()}
 
 
 def test_rows(ledger: Ledger, metric: str) -> Rows:
@@ -155,18 +153,34 @@ def _constant(answers: list[str]) -> str:
 
 
 def _lost_seeds(jobs: list[JobRow], picked: Sequence[JobRow]) -> str:
-    lost = [job for job in jobs if job.status == "failed" and job.trial == picked[0].trial]
-    if not lost:
-        return ""
+    """Seeds of the tested trial that failed, or that the race had no need of."""
+    own = [job for job in jobs if job.trial == picked[0].trial]
+    lost = [job for job in own if job.status == "failed"]
+    spared = [job for job in own if job.status == "dropped"]
     seeds = ", ".join(str(job.seed + 1) for job in lost)
-    return f"{len(lost)} of {len(lost) + len(picked)} seeds failed (seed {seeds}): {lost[0].why}"
+    parts = [
+        f"{len(lost)} of {len(lost) + len(picked)} seeds failed (seed {seeds}): {lost[0].why}" if lost else "",
+        f"{len(spared)} further {'seed was' if len(spared) == 1 else 'seeds were'} not run, {spared[0].why}"
+        if spared
+        else "",
+    ]
+    return "; ".join(part for part in parts if part)
 
 
-def _untested(arm, jobs: list[JobRow], picked, rows: Rows, validation: dict[str, float]) -> Untested:
-    known = [validation[job.key] for job in jobs if job.key in validation]
+def _untested(arm, jobs: list[JobRow], picked, rows: Rows, validation: dict[str, float], up: bool) -> Untested:
     status, why = _status(jobs, picked, rows)
-    value = float(np.mean(known)) if known else None
-    return Untested(arm=arm, status=status, why=why, trials=_trials(jobs), validation=value)
+    return Untested(arm=arm, status=status, why=why, trials=_trials(jobs), validation=_furthest(jobs, validation, up))
+
+
+def _furthest(jobs: list[JobRow], validation: dict[str, float], up: bool) -> float | None:
+    """The best trial's mean over seeds, among the jobs that came furthest."""
+    last = max((job.rung for job in jobs if job.key in validation), default=0)
+    trials: dict[int, list[float]] = {}
+    for job in jobs:
+        if job.key in validation and job.rung == last:
+            trials.setdefault(job.trial, []).append(validation[job.key])
+    means = [float(np.mean(values)) for values in trials.values()]
+    return (max if up else min)(means) if means else None
 
 
 def _status(jobs: list[JobRow], picked: Sequence[JobRow], rows: Rows) -> tuple[str, str]:
@@ -175,12 +189,15 @@ def _status(jobs: list[JobRow], picked: Sequence[JobRow], rows: Rows) -> tuple[s
     if picked:
         reasons = [row.why for job in picked for row in rows.get(job.key, {}).values() if row.why]
         return "unscored", reasons[0] if reasons else "none of its test records could be scored"
-    failed = [job for job in jobs if job.status == "failed"]
-    waiting = [job for job in jobs if job.status in ("planned", "running")]
+    by_status = {status: [job for job in jobs if job.status == status] for status in ("failed", "dropped", "done")}
+    waiting = len(jobs) - sum(map(len, by_status.values()))
     if waiting:
-        return "unfinished", f"{len(waiting)} of its {len(jobs)} jobs are not done"
-    if len(failed) == len(jobs):
-        return "failed", failed[0].why or "no reason was recorded"
+        return "unfinished", f"{waiting} of its {len(jobs)} jobs are not done"
+    if len(by_status["failed"]) == len(jobs):
+        return "failed", by_status["failed"][0].why or "no reason was recorded"
+    if by_status["dropped"]:
+        last = max(by_status["dropped"], key=lambda job: (not job.why.startswith(NO_CLAIM), job.rung))
+        return "dropped", last.why or "the race left it behind"
     reasons = [job.why for job in jobs if job.why]
     return "not tested", reasons[0] if reasons else "it was not taken to the test set"
 
@@ -190,4 +207,5 @@ def _without_records(arm: str, jobs: list[JobRow]) -> Untested:
 
 
 def _trials(jobs: list[JobRow]) -> int:
-    return max(len({job.trial for job in jobs}), 1)
+    """Settings that were tried; a job that never started tried nothing."""
+    return len({job.trial for job in jobs if job.status != "planned"})

@@ -14,7 +14,8 @@ Split = Literal["train", "validation", "test"]
 class Outcome:
     """One record's result under one metric. stats None means unscored, and `why` says why.
 
-    Key: (job, step, split, record, metric, phrasing). answer: the label chosen or the text generated.
+    Key: (job, step, split, record, metric, phrasing). step: the rung at which it was answered; 0: when the job was
+    done. answer: the label chosen or the text generated.
     """
 
     job: str
@@ -58,9 +59,11 @@ class AxisRow:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobRow:
-    """One job: arm x trial x seed. status: planned, running, done or failed (then `why`).
+    """One job: arm x trial x seed. status: planned, running, paused (at `rung`), done, or, with `why`, failed or
+    dropped.
 
-    seed: counted from 0. tested: it has met the sealed test set. attempts: how often it was started.
+    seed: counted from 0. size: of a point of a learning curve; 0 in the race. tested: it has met the sealed test set.
+    attempts: how often it was started.
     """
 
     key: str
@@ -74,3 +77,5 @@ class JobRow:
     tested: bool = False
     attempts: int = 0
     folder: str = ""
+    rung: int = 0
+    size: int = 0

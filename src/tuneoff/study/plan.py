@@ -1,18 +1,19 @@
 """From a study file and its data to what would run: task, arms, settings, and how much work each job is."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tuneoff.core import plugins
 from tuneoff.core.errors import ConfigError
 from tuneoff.core.identity import content_hash
 from tuneoff.data.load import Data, load_data
+from tuneoff.data.record import Record
 from tuneoff.data.task import Task
 from tuneoff.engine.learner import Schedule
 from tuneoff.study.arm import Arm, Job, Part, Stage, calibrated_twin, held_out, parse_arm
 from tuneoff.study.spec import StudySpec
 
-__all__ = ["Plan", "make_plan"]
+__all__ = ["Plan", "instruction", "make_plan"]
 
 METRICS = {
     "choice": ("accuracy", "macro_f1", "nll"),
@@ -48,9 +49,21 @@ class Plan:
         """What all jobs stand on."""
         return content_hash([base_fingerprint, self.data_key(), self.spec.fingerprint()])
 
-    def job(self, arm: Arm, trial: int, seed: int, ground: str) -> Job:
+    def job(self, arm: Arm, trial: int, seed: int, ground: str, size: int = 0) -> Job:
+        """size: how many training records it learns from; 0: all."""
         settings = self.settings[arm.name][trial]
-        return Job(arm.with_settings(settings), trial, seed, settings, ground, self.spec.seed)
+        return Job(arm.with_settings(settings), trial, seed, settings, ground, self.spec.seed, size)
+
+    def records(self, job: Job) -> Sequence[Record]:
+        """What a job learns from: a beginning of the training split is a fair sample of it."""
+        return self.data.train[: job.size or None]
+
+    def schedule_of(self, job: Job) -> Schedule:
+        """Few records are seen more often, so that a curve over sizes is not one over the number of steps."""
+        if not job.size:
+            return self.schedule
+        steps, fewest = self.schedule.steps(job.size), self.schedule.steps(len(self.data.train)) / 3
+        return replace(self.schedule, epochs=self.schedule.epochs * max(1.0, fewest / steps))
 
     def seeds(self, arm: Arm) -> int:
         return self.spec.seeds if arm.random else 1
@@ -163,7 +176,7 @@ def _task(spec: StudySpec, data: Data) -> Task:
         name=spec.name,
         kind=data.kind,
         labels=data.labels,
-        instruction=_instruction(spec, data),
+        instruction=instruction(spec.prompt.instruction, spec, data),
         metrics=tuple(dict.fromkeys([first, *others])),
         normalise=spec.prompt.normalise,
     )
@@ -181,8 +194,8 @@ def _check_metrics(names: Sequence[str], kind: str) -> None:
             )
 
 
-def _instruction(spec: StudySpec, data: Data) -> str:
-    said = spec.prompt.instruction
+def instruction(said: str, spec: StudySpec, data: Data) -> str:
+    """A person's words as they are asked: behind them, the labels of a choice."""
     if data.kind != "choice":
         return said
     said = said or "Which label fits the text?"

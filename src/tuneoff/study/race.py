@@ -1,65 +1,248 @@
-"""The next jobs, as a pure function of what the ledger holds: replayable, and the same after any restart.
+"""The next thing to do, as a pure function of what the ledger holds: replayable, and the same after any restart.
 
-Every arm's trials run with the first seed; validation chooses one trial per arm; it runs the other seeds; then all
-chosen jobs meet the sealed test set, once. A failed job is not tried again and its arm goes on with what it has.
+    rung 1 of 3    each method's defaults with the first seed; then what is left of its family's trials, drawn for
+                   the family's leader
+    rungs 2, 3     of each method the best third of its trials goes on
+    seeds          of each method's best trial, the other seeds
+    test           the chosen jobs meet the sealed test set, once
+
+WITHIN a method halving makes no claim: trials left behind are "not pursued" (Jamieson & Talwalkar 2016, arXiv
+1502.07943). ACROSS methods a trained arm leaves only where a paired confidence sequence over validation records shows
+that the leader does better at the same rung (stats/sequential.py), at 5 % over all pairs and rungs. The best arm of
+each family and all that needs no training go on to the test; what the leader was shown to beat goes with one seed.
+
+A failed job is not tried again, and its arm goes on with what it has.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import ceil
+from statistics import fmean
 from typing import NamedTuple
 
+import numpy as np
+
+from tuneoff.core.rungs import LAST, RUNGS
+from tuneoff.stats.many import ALPHA
+from tuneoff.stats.sequential import separated
 from tuneoff.study.outcome import JobRow
 
-__all__ = ["Entry", "Seen", "Step", "best_trial", "next_step"]
+__all__ = ["Drop", "Entry", "Place", "Seen", "Step", "next_step"]
+
+KEPT = 3  # of so many trials one goes on
+FEWEST = 8  # records on which two arms can be told apart at all
+
+Place = tuple[str, int, int]
+"arm, trial, seed"
+Scores = Mapping[str, float]
+"record: a score from 0 to 1"
 
 
 class Entry(NamedTuple):
-    """An arm in the race: its name, how many settings to try, how many seeds."""
+    """An arm in the race.
+
+    trials: settings at hand, of which the family's share is tried. share: trials of the whole family, which an arm
+    that follows another one (a calibrated twin) does not use up. paused: whether it can wait at a rung. most: trials
+    that go on behind a rung, where less than the best third still fits the budget.
+    """
 
     arm: str
+    family: str
     trials: int
     seeds: int
-
-
-class Step(NamedTuple):
-    """What to do now: jobs to fit as (arm, trial, seed), or jobs to test as keys. Both empty: the race is over."""
-
-    fit: tuple[tuple[str, int, int], ...] = ()
-    test: tuple[str, ...] = ()
+    share: int = 1
+    follows: bool = False
+    paused: bool = True
+    most: int | None = None
 
 
 class Seen(NamedTuple):
-    """A job of the ledger, with its validation figure (more is better; then the tie breaker)."""
+    """A job of the ledger. scores: by rung, what its validation records got. value: its figure, then the tie breaker.
+
+    More is better in all of them.
+    """
 
     row: JobRow
+    scores: Mapping[int, Scores]
     value: tuple[float, float] | None
 
+    @property
+    def failed(self) -> bool:
+        return self.row.status == "failed"
 
-def next_step(entries: Sequence[Entry], seen: Iterable[Seen]) -> Step:
-    """Settle the next thing to do."""
-    by_place = {(s.row.arm, s.row.trial, s.row.seed): s for s in seen}
-    trials = [(e.arm, t, 0) for e in entries for t in range(e.trials) if not _settled(by_place.get((e.arm, t, 0)))]
-    if trials:
-        return Step(fit=tuple(trials))
-    chosen = {entry.arm: best_trial(entry, by_place) for entry in entries}
-    seeds = [
-        (e.arm, chosen[e.arm], n)
-        for e in entries
-        if chosen[e.arm] is not None
-        for n in range(1, e.seeds)
-        if not _settled(by_place.get((e.arm, chosen[e.arm], n)))
-    ]
-    if seeds:
-        return Step(fit=tuple(seeds))
-    finished = [by_place.get((e.arm, chosen[e.arm], n)) for e in entries for n in range(e.seeds)]
-    return Step(test=tuple(s.row.key for s in finished if s and s.row.status == "done" and not s.row.tested))
+    @property
+    def done(self) -> bool:
+        return self.row.status == "done"
 
 
-def best_trial(entry: Entry, by_place: Mapping[tuple[str, int, int], Seen]) -> int | None:
-    """The trial whose first seed did best on validation; None where every trial failed."""
-    firsts = [(t, by_place.get((entry.arm, t, 0))) for t in range(entry.trials)]
-    done = [(s.value, -t) for t, s in firsts if s and s.row.status == "done" and s.value is not None]
-    return -max(done)[1] if done else None
+class Drop(NamedTuple):
+    """A trial, or an arm's other seeds, that the race leaves behind."""
+
+    place: Place
+    why: str
 
 
-def _settled(seen: Seen | None) -> bool:
-    return seen is not None and seen.row.status in ("done", "failed")
+class Step(NamedTuple):
+    """What to do now. fit: jobs, and the rung to bring each to. test: keys. Both empty: the race is over.
+
+    dropped: all that was left behind so far.
+    """
+
+    fit: tuple[tuple[Place, int], ...] = ()
+    test: tuple[str, ...] = ()
+    dropped: tuple[Drop, ...] = ()
+
+    @property
+    def over(self) -> bool:
+        return not (self.fit or self.test)
+
+
+def next_step(entries: Sequence[Entry], seen: Iterable[Seen], *, rungs: bool = True) -> Step:
+    """Settle the next thing to do. rungs False: every trial of every arm runs its whole schedule, with all seeds."""
+    return _Race(entries, {(s.row.arm, s.row.trial, s.row.seed): s for s in seen}, rungs).step()
+
+
+class _Race:
+    """One look at the table, from the first rung on."""
+
+    def __init__(self, entries: Sequence[Entry], table: Mapping[Place, Seen], rungs: bool):
+        self.entries, self.table = entries, table
+        self.rungs = range(1, LAST + 1) if rungs else [LAST]
+        self.halving = rungs
+        self.whole = {entry.arm for entry in entries if not entry.paused}
+        self.most = {entry.arm: entry.most for entry in entries}
+        self.dropped: list[Drop] = []
+        self.beaten: dict[str, str] = {}
+        pairs = len(entries) * (len(entries) - 1) / 2
+        self.alpha = ALPHA / max(1, pairs * len(RUNGS))
+
+    def step(self) -> Step:
+        first = self.rungs[0]
+        if missing := self._missing({entry.arm: [0] for entry in self.entries}, first):
+            return self._fit(missing, first)
+        trials = self._shares(first)
+        for rung in self.rungs:
+            if missing := self._missing(trials, rung):
+                return self._fit(missing, rung)
+            if self.halving:
+                trials = self._across(self._within(trials, rung), rung)
+        return self._seeds_and_test({arm: self._best(arm, own) for arm, own in trials.items()})
+
+    def _fit(self, places: Sequence[Place], rung: int) -> Step:
+        fit = tuple((place, LAST if place[0] in self.whole else rung) for place in places)
+        return Step(fit=fit, dropped=tuple(self.dropped))
+
+    def _missing(self, trials: Mapping[str, Sequence[int]], rung: int) -> list[Place]:
+        return [
+            (entry.arm, trial, 0)
+            for entry in self.entries
+            for trial in trials.get(entry.arm, ())
+            if not self._there((entry.arm, trial, 0), rung if entry.paused else LAST)
+        ]
+
+    def _there(self, place: Place, rung: int) -> bool:
+        """Whether a job has come to a rung, or will never."""
+        seen = self.table.get(place)
+        return seen is not None and (seen.failed or seen.done or (rung != LAST and rung in seen.scores))
+
+    def _shares(self, rung: int) -> dict[str, list[int]]:
+        """The trials of every arm: its defaults, and for the leader of its family what is left of the share.
+
+        What ran already stays in: an arm that comes later takes nothing from those that were there.
+        """
+        trials = {entry.arm: self._begun(entry, rung) for entry in self.entries}
+        for family in {entry.family: None for entry in self.entries}:
+            own = [entry for entry in self.entries if entry.family == family]
+            more = max(entry.share for entry in own) - sum(not entry.follows for entry in own)
+            able = [entry for entry in own if entry.trials > 1 and self._mean((entry.arm, 0, 0), rung) is not None]
+            if more > 0 and able:
+                leader = max(able, key=lambda entry: self._mean((entry.arm, 0, 0), rung))
+                trials[leader.arm] = sorted({*trials[leader.arm], *range(min(leader.trials, 1 + more))})
+        return trials
+
+    def _begun(self, entry: Entry, rung: int) -> list[int]:
+        return [trial for trial in range(entry.trials) if trial == 0 or self._there((entry.arm, trial, 0), rung)]
+
+    def _within(self, trials: Mapping[str, list[int]], rung: int) -> dict[str, list[int]]:
+        """The best third of each method's trials; all of them at the last rung, where the best one is chosen."""
+        return {arm: self._best_third(arm, own, rung) for arm, own in trials.items()}
+
+    def _best_third(self, arm: str, trials: list[int], rung: int) -> list[int]:
+        scored = [trial for trial in trials if self._mean((arm, trial, 0), rung) is not None]
+        if arm in self.whole or rung == LAST or len(scored) < 2:
+            return scored
+        ranked = sorted(scored, key=lambda trial: (-self._mean((arm, trial, 0), rung), trial))
+        kept = ranked[: min(ceil(len(trials) / KEPT), self.most.get(arm) or len(trials))]
+        for trial in ranked[len(kept) :]:
+            self._drop((arm, trial, 0), f"not pursued: outside the best third of its trials at rung {rung}")
+        return sorted(kept)
+
+    def _across(self, trials: dict[str, list[int]], rung: int) -> dict[str, list[int]]:
+        """Leave out what the leader was shown to beat; the best of a family stays, and runs one seed."""
+        best = {entry.arm: self._leading(entry, trials[entry.arm], rung) for entry in self.entries}
+        ranked = sorted((arm for arm in best if best[arm]), key=lambda arm: -self._mean(best[arm], rung))
+        if not ranked:
+            return trials
+        leader, entry = ranked[0], {entry.arm: entry for entry in self.entries}
+        heads = {entry[arm].family: arm for arm in reversed(ranked)}
+        behind = [arm for arm in ranked[1:] if self._worse(best[arm], best[leader], rung)]
+        self.beaten = {arm: f"worse on validation at rung {rung} than {leader}" for arm in behind}
+        leaving = [arm for arm in behind if entry[arm].paused and heads[entry[arm].family] != arm]
+        for arm in leaving:
+            for trial in trials[arm]:
+                self._drop((arm, trial, 0), self.beaten[arm])
+        return {arm: [] if arm in leaving else own for arm, own in trials.items()}
+
+    def _leading(self, entry: Entry, trials: Sequence[int], rung: int) -> Place | None:
+        """An arm's best trial among those that were looked at on this rung; what never pauses, on the last one only."""
+        if not entry.paused and rung != LAST:
+            return None
+        if rung == LAST:
+            trial = self._best(entry.arm, trials)
+            return None if trial is None else (entry.arm, trial, 0)
+        places = [(entry.arm, trial, 0) for trial in trials]
+        scored = [place for place in places if self._mean(place, rung) is not None and rung in self.table[place].scores]
+        return max(scored, key=lambda place: self._mean(place, rung)) if scored else None
+
+    def _worse(self, place: Place, leader: Place, rung: int) -> bool:
+        own, other = self._scores(place, rung), self._scores(leader, rung)
+        shared = sorted(own.keys() & other.keys())  # hashes: an order that is random, and always the same
+        if len(shared) < FEWEST:
+            return False
+        return separated(np.array([other[record] - own[record] for record in shared]), self.alpha) > 0
+
+    def _seeds_and_test(self, chosen: Mapping[str, int | None]) -> Step:
+        runs = [(entry, chosen.get(entry.arm)) for entry in self.entries]
+        runs = [(entry, trial, self._seeds(entry)) for entry, trial in runs if trial is not None]
+        for entry, trial, seeds in runs:
+            for seed in range(seeds, entry.seeds):
+                self._drop((entry.arm, trial, seed), f"one seed is enough: {self.beaten[entry.arm]}")
+        more = [(entry.arm, trial, seed) for entry, trial, seeds in runs for seed in range(1, seeds)]
+        if missing := [place for place in more if not self._there(place, LAST)]:
+            return self._fit(missing, LAST)
+        places = [(entry.arm, trial, seed) for entry, trial, seeds in runs for seed in range(seeds)]
+        jobs = [self.table[place] for place in places if place in self.table]
+        test = tuple(s.row.key for s in jobs if s.done and not s.row.tested)
+        return Step(test=test, dropped=tuple(self.dropped))
+
+    def _seeds(self, entry: Entry) -> int:
+        return 1 if entry.arm in self.beaten else entry.seeds
+
+    def _best(self, arm: str, trials: Sequence[int]) -> int | None:
+        """The trial whose first seed did best on validation; None where every trial failed."""
+        seen = [(trial, self.table.get((arm, trial, 0))) for trial in trials]
+        done = [(s.value, -trial) for trial, s in seen if s and s.done and s.value is not None]
+        return -max(done)[1] if done else None
+
+    def _mean(self, place: Place, rung: int) -> float | None:
+        scores = self._scores(place, rung)
+        return fmean(scores.values()) if scores else None
+
+    def _scores(self, place: Place, rung: int) -> Scores:
+        """What a job got at a rung; one that never paused stands where it ended."""
+        seen = self.table.get(place)
+        if seen is None or seen.failed:
+            return {}
+        return seen.scores.get(rung, seen.scores.get(LAST, {}))
+
+    def _drop(self, place: Place, why: str) -> None:
+        self.dropped.append(Drop(place, why))

@@ -23,14 +23,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 import tomli_w
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
+from tuneoff.core.budget import parse_budget
 from tuneoff.core.config import Knobs, knob
-from tuneoff.core.errors import ConfigError
+from tuneoff.core.errors import ConfigError, nearest
 from tuneoff.core.files import write_text
 from tuneoff.core.identity import content_hash
+from tuneoff.evaluation.rewording import BUILT_IN
+from tuneoff.study.price import WEIGHED
 
-__all__ = ["DataSpec", "ModelSpec", "StudySpec", "TrainSpec", "read_spec", "write_spec"]
+__all__ = ["DataSpec", "DecisionSpec", "MeasureSpec", "ModelSpec", "StudySpec", "TrainSpec", "read_spec", "write_spec"]
 
 
 class ModelSpec(Knobs):
@@ -88,6 +91,64 @@ class TrainSpec(Knobs):
     max_length: int = knob(0, "longest record in tokens; 0: the model's context", ge=0)
 
 
+class MeasureSpec(Knobs):
+    """[measure]: figures beside quality, taken of each tested arm after the test."""
+
+    serving: bool = knob(True, "time to the first token, tokens per second, cache bytes")
+    retention: bool = knob(True, "drift from the base model on its own texts")
+    rewordings: list[str] | int = knob(2, "other wordings of the instruction, or how many built-in ones; 0: none")
+    memorisation: bool = knob(True, "whether training records can be told from others, and overfitting")
+    records: int = knob(64, "the most records that one of these figures stands on", ge=2)
+
+    @field_validator("rewordings")
+    @classmethod
+    def _check_rewordings(cls, asked: list[str] | int) -> list[str] | int:
+        if isinstance(asked, int) and not 0 <= asked <= len(BUILT_IN):
+            raise ValueError(f"{len(BUILT_IN)} are built in; write your own as a list of texts")
+        return asked
+
+    @property
+    def key(self) -> str:
+        """Another one means that the figures must be taken anew."""
+        return content_hash(self.model_dump(mode="json"))
+
+
+class DecisionSpec(Knobs):
+    """[decision]: what an arm must keep to, and what settles the choice between winners."""
+
+    max_latency_ms: float = knob(0.0, "most milliseconds to the first token of a request; 0: no limit", ge=0)
+    max_artifact_mb: float = knob(0.0, "most MB to keep; 0: no limit", ge=0)
+    max_train_minutes: float = knob(0.0, "most minutes of training a job; 0: no limit", ge=0)
+    max_forgetting: float = knob(0.0, "most nats per token away from the base model; 0: no limit", ge=0)
+    no_weights_access: bool = knob(False, "only arms that need neither gradients nor weights")
+    cost: Literal["serving", "artifact", "training"] = knob(
+        "serving", "the cost that counts first: prompt tokens of a request, bytes to keep, or seconds of training"
+    )
+    prefer: Literal["cheapest", "best"] = knob("cheapest", "of arms that nothing beats: the cheapest, or the best mean")
+    weights: dict[str, float] = knob({}, "points of quality per unit of a cost; of the winners, the best sum is taken")
+
+    @model_validator(mode="after")
+    def _weights_say_one_thing(self) -> "DecisionSpec":
+        for name, weight in self.weights.items():
+            if name not in WEIGHED:
+                fix = nearest(name, WEIGHED) or "name one of these"
+                raise ConfigError(
+                    f"no axis {name!r} to weigh", where="[decision] weights", allowed=list(WEIGHED), fix=fix
+                )
+            if not (0 <= weight < float("inf")) or (name == "quality" and weight == 0):
+                raise ConfigError(
+                    f"the weight of {name} must be {'above 0' if name == 'quality' else '0 or more'}",
+                    where="[decision] weights",
+                    found=weight,
+                    fix="a cost is taken off by itself: write how many points one unit of it is worth",
+                )
+        if self.weights and self.prefer == "best":
+            raise ConfigError(
+                'weights and prefer = "best" choose in two ways', where="[decision]", fix="remove one of them"
+            )
+        return self
+
+
 class StudySpec(Knobs):
     """The whole file. folder: where its relative paths start; not a key of the file."""
 
@@ -95,7 +156,12 @@ class StudySpec(Knobs):
     name: str = knob("study", "what the reports call it")
     arms: list[str | dict[str, Any]] = knob(["zero_shot", "few_shot", "soft_prompt_after", "lora"], "who races")
     seeds: int = knob(3, "runs of each finalist, with different random numbers", ge=1)
-    trials: int = knob(1, "settings tried per method, the first being its defaults", ge=1)
+    trials: int = knob(1, "settings tried per family: its methods' defaults, then draws for the best of them", ge=1)
+    race: Literal["rungs", "full"] = knob(
+        "rungs", "rungs: what is behind on validation stops early; full: every trial and seed runs to its end"
+    )
+    budget: str = knob("", "what the whole run may take: 20m, 1h30m, 300k tokens, or both by a comma; empty: no limit")
+    curve: list[int] = knob([], "training sizes, such as [16, 64, 256], at which each family's best arm is run again")
     seed: int = knob(0, "where all random numbers start", ge=0)
     metric: str = knob("", "the metric that decides; empty: accuracy for a choice, token_f1 for text")
     metrics: list[str] = knob([], "further metrics to report")
@@ -104,8 +170,23 @@ class StudySpec(Knobs):
     data: DataSpec = Field(default_factory=DataSpec)
     prompt: PromptSpec = Field(default_factory=PromptSpec)
     train: TrainSpec = Field(default_factory=TrainSpec)
+    measure: MeasureSpec = Field(default_factory=MeasureSpec)
+    decision: DecisionSpec = Field(default_factory=DecisionSpec)
     methods: dict[str, dict[str, Any]] = knob({}, "knobs of methods, by method name")
     folder: str = Field(".", exclude=True)
+
+    @field_validator("budget")
+    @classmethod
+    def _check_budget(cls, text: str) -> str:
+        parse_budget(text)
+        return text
+
+    @field_validator("curve")
+    @classmethod
+    def _check_curve(cls, sizes: list[int]) -> list[int]:
+        if any(size < 1 for size in sizes):
+            raise ValueError("a size is a number of training records: 1 or more")
+        return sizes
 
     def fingerprint(self) -> str:
         """What must not change under a finished run: all but arms, seeds, trials, knobs, name and margin."""
@@ -118,8 +199,9 @@ class StudySpec(Knobs):
 
     @staticmethod
     def _settled(table: Mapping[str, Any]) -> dict[str, Any]:
-        free = {"arms", "seeds", "trials", "methods", "name", "margin", "folder"}
-        return {key: value for key, value in table.items() if key not in free}
+        arms = {"arms", "seeds", "trials", "race", "budget", "curve", "methods"}
+        told = {"measure", "decision", "name", "margin", "folder"}
+        return {key: value for key, value in table.items() if key not in arms | told}
 
 
 def _flat(table: Mapping[str, Any]) -> dict[str, Any]:
@@ -152,6 +234,8 @@ def read_spec(path: Path) -> StudySpec:
 def write_spec(spec: StudySpec, path: Path) -> None:
     """Write a study that was made without a file as the file that says the same, from wherever it is read."""
     table = spec.model_dump(mode="json", exclude_defaults=True, exclude={"folder"})
+    if "trials" in spec.model_fields_set:  # said, even as the default: a budget does not add to it
+        table["trials"] = spec.trials
     for part, keys in (("data", ("path", "train", "validation", "test")), ("model", ("name",))):
         for key in keys:
             place = Path(spec.folder, table.get(part, {}).get(key, ""))

@@ -22,6 +22,7 @@ from pathlib import Path
 from tuneoff.core.cost import Cost
 from tuneoff.core.errors import StudyError
 from tuneoff.core.files import disk_full
+from tuneoff.core.rungs import LAST
 from tuneoff.study.outcome import AxisRow, JobRow, Outcome, Point
 
 __all__ = ["Ledger"]
@@ -34,7 +35,7 @@ create table jobs (
     key text primary key, arm text not null, trial integer not null, seed integer not null,
     status text not null, why text not null default '', knobs text not null, cost text not null default '{}',
     tested integer not null default 0, attempts integer not null default 0, folder text not null default '',
-    retired integer not null default 0);
+    rung integer not null default 0, size integer not null default 0, retired integer not null default 0);
 create table outcomes (
     job text not null references jobs(key), step integer not null, split text not null, record text not null,
     metric text not null, phrasing integer not null default 0, stats text, why text not null default '',
@@ -114,31 +115,48 @@ class Ledger:
 
     def add_job(self, job: JobRow) -> None:
         """Enter a job once; a job that is there already is left as it is."""
-        row = [job.key, job.arm, job.trial, job.seed, job.status, json.dumps(job.knobs), job.folder]
+        row = [job.key, job.arm, job.trial, job.seed, job.size, job.status, json.dumps(job.knobs), job.folder]
+        columns = "key, arm, trial, seed, size, status, knobs, folder"
         with self.transaction() as db:
-            db.execute(
-                "insert or ignore into jobs (key, arm, trial, seed, status, knobs, folder) values (?,?,?,?,?,?,?)", row
-            )
+            db.execute(f"insert or ignore into jobs ({columns}) values (?,?,?,?,?,?,?,?)", row)
 
     def start(self, key: str) -> None:
+        """A job begins, or goes on from its rung, which is no new attempt."""
         with self.transaction() as db:
-            db.execute("update jobs set status = 'running', attempts = attempts + 1 where key = ?", [key])
+            db.execute(
+                "update jobs set attempts = attempts + (status != 'paused'), status = 'running' where key = ?", [key]
+            )
         self.note(key, "start")
+
+    def pause(self, key: str, rung: int, cost: Cost, outcomes: Iterable[Outcome]) -> None:
+        """The job's validation outcomes at a rung, where it waits, in one transaction."""
+        self._reach(key, "paused", rung, cost, outcomes)
+        self.note(key, "paused", f"rung {rung}")
 
     def finish(self, key: str, cost: Cost, outcomes: Iterable[Outcome]) -> None:
         """The job's validation outcomes and its state, in one transaction."""
+        self._reach(key, "done", LAST, cost, outcomes)
+        self.note(key, "done")
+
+    def _reach(self, key: str, status: str, rung: int, cost: Cost, outcomes: Iterable[Outcome]) -> None:
         with self.transaction() as db:
             self._insert(db, outcomes)
-            db.execute(
-                "update jobs set status = 'done', why = '', cost = ? where key = ?", [json.dumps(cost.as_dict()), key]
-            )
-        self.note(key, "done")
+            row = [status, rung, json.dumps(cost.as_dict()), key]
+            db.execute("update jobs set status = ?, rung = ?, why = '', cost = ? where key = ?", row)
+
+    def drop(self, key: str, why: str) -> None:
+        """The race leaves a job behind; one that is done stays done, and keeps the reason why it goes no further."""
+        with self.transaction() as db:
+            db.execute("update jobs set status = 'dropped' where key = ? and status != 'done'", [key])
+            db.execute("update jobs set why = ? where key = ?", [why, key])
+        self.note(key, "dropped", why)
 
     def finish_test(self, key: str, cost: Cost, outcomes: Iterable[Outcome]) -> None:
         """The job's test outcomes, in one transaction."""
         with self.transaction() as db:
             self._insert(db, outcomes)
-            db.execute("update jobs set tested = 1, cost = ? where key = ?", [json.dumps(cost.as_dict()), key])
+            row = [json.dumps(cost.as_dict()), key]
+            db.execute("update jobs set tested = 1, why = '', cost = ? where key = ?", row)
         self.note(key, "tested")
 
     def race_with(self, places: Iterable[tuple[str, str, int, int]]) -> None:
@@ -167,9 +185,12 @@ class Ledger:
         with self.transaction() as db:
             db.execute("insert or replace into points values (?, ?, ?, ?, ?, ?)", row)
 
-    def add_axes(self, rows: Iterable[AxisRow]) -> None:
-        """A job's figures beside quality, in one transaction; a figure measured anew replaces the old one."""
+    def add_axes(self, rows: Iterable[AxisRow], outcomes: Iterable[Outcome] = ()) -> None:
+        """A job's figures beside quality with the outcomes that they stand on, in one transaction; a figure measured
+        anew replaces the old one.
+        """
         with self.transaction() as db:
+            self._insert(db, outcomes)
             db.executemany("insert or replace into axes values (?, ?, ?, ?, ?, ?, ?)", [_values(row) for row in rows])
 
     def axes(self) -> list[AxisRow]:
@@ -182,16 +203,32 @@ class Ledger:
 
     def jobs(self) -> list[JobRow]:
         """The jobs in the race."""
-        rows = self._db.execute("select * from jobs where not retired order by rowid").fetchall()
+        return self._jobs("not retired and size = 0")
+
+    def curve_jobs(self) -> list[JobRow]:
+        """The points of learning curves over data sizes."""
+        return self._jobs("size > 0")
+
+    def _jobs(self, where: str) -> list[JobRow]:
+        rows = self._db.execute(f"select * from jobs where {where} order by rowid").fetchall()
         return [_job(row) for row in rows]
 
     def points(self) -> list[Point]:
         rows = self._db.execute("select * from points order by job, step").fetchall()
         return [Point(**dict(row)) for row in rows]
 
-    def outcomes(self, *, split: str, metric: str | None = None, job: str | None = None) -> list[Outcome]:
+    def outcomes(
+        self,
+        *,
+        split: str,
+        metric: str | None = None,
+        job: str | None = None,
+        step: int | None = None,
+        phrasing: int | None = 0,
+    ) -> list[Outcome]:
+        """Rows that fit, by job and record. phrasing: 0 is the task's own wording; None: all of them."""
         query, values = "select * from outcomes where split = ?", [split]
-        for column, value in (("metric", metric), ("job", job)):
+        for column, value in (("metric", metric), ("job", job), ("step", step), ("phrasing", phrasing)):
             if value is not None:
                 query, values = f"{query} and {column} = ?", [*values, value]
         return [_outcome(row) for row in self._db.execute(query + " order by job, record", values)]

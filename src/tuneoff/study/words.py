@@ -9,15 +9,15 @@ Scores are given in per cent and their differences in points; losses in nats.
 """
 
 from collections.abc import Sequence
+from itertools import combinations
 from typing import NamedTuple
 
 from tuneoff.stats.decide import FINALISTS
 from tuneoff.stats.power import More
-from tuneoff.study.judgement import Contrast, Standing, Verdict
+from tuneoff.study.judgement import UNTRAINED, Contrast, Standing, Verdict
 
-__all__ = ["amount", "gap", "notes", "reason", "title"]
+__all__ = ["amount", "gap", "notes", "reason", "settling", "title"]
 
-UNTRAINED = ("baseline", "prompting")
 TITLES = {"macro_f1": "macro F1", "token_f1": "token F1", "rouge_l": "ROUGE-L", "chrf": "chrF", "nll": "loss"}
 
 
@@ -37,11 +37,13 @@ def reason(verdict: Verdict) -> str:
         return _join(_nothing_tested(verdict), _others(verdict))
     if len(verdict.facts["finalists"]) == 1:
         return _join(_alone(verdict, tested[0]), _evidence(verdict), _others(verdict))
-    if _baseline_winner(verdict):
+    if not verdict.winners:
+        parts = [_ring(verdict)]
+    elif _baseline_winner(verdict):
         parts = [_nothing_better(verdict)]
     else:
         parts = [_headline(verdict), _tuning(verdict), _over_baselines(verdict)]
-    return _join(*parts, _advice(verdict), _evidence(verdict), _others(verdict))
+    return _join(*parts, _advice(verdict), _training(verdict), _evidence(verdict), _others(verdict))
 
 
 def title(metric: str) -> str:
@@ -62,11 +64,12 @@ def gap(value: float, up: bool) -> str:
 def notes(more: More | None, unknown: Sequence[str]) -> str:
     """What would settle a comparison, and what it does not cover."""
     limits = f"the seed spread of {_list(unknown)} is unknown" if unknown else ""
-    parts = [_settling(more) if more else "", limits]
+    parts = [settling(more) if more else "", limits]
     return "; ".join(part for part in parts if part)
 
 
-def _settling(more: More) -> str:
+def settling(more: More) -> str:
+    """What would settle an open comparison."""
     records = f"about {more.records} more test records" if more.records else ""
     seeds = f"about {more.seeds} more {'seed' if more.seeds == 1 else 'seeds'}" if more.seeds else ""
     if not records and not seeds:
@@ -79,13 +82,21 @@ def _headline(verdict: Verdict) -> str:
     if len(names) == 1:
         return _sole_winner(verdict)
     listed = _list([f"{name} ({_figure(verdict, name)})" for name in names])
-    lead = _lead(verdict, names[0], names[1])
-    if all(_lead(verdict, a, b).contrast.kind == "practically_equal" for a in names for b in names if a < b):
+    pairs = [(a, b, _lead(verdict, a, b)) for a, b in combinations(names, 2)]
+    unclear = next((pair for pair in pairs if pair[2].contrast.kind == "open"), None)
+    if unclear is None:
         margin = gap(verdict.facts["margin"], _up(verdict))
         return f"{listed} are practically equal on {title(verdict.metric)}: no difference goes beyond {margin}."
-    pair = "the difference is" if len(names) == 2 else f"between {names[0]} and {names[1]} the difference is"
-    settling = f" {_sentence(lead.contrast.note)}" if lead.contrast.note else ""
-    return f"{listed} are too close to call on {title(verdict.metric)}: {pair} {_measure(verdict, lead)}.{settling}"
+    a, b, lead = unclear
+    pair = "the difference is" if len(names) == 2 else f"between {a} and {b} the difference is"
+    more = f" {_sentence(lead.contrast.note)}" if lead.contrast.note else ""
+    return f"{listed} are too close to call on {title(verdict.metric)}: {pair} {_measure(verdict, lead)}.{more}"
+
+
+def _ring(verdict: Verdict) -> str:
+    """Arms with unlike seeds are compared on those that pair, so each may be beaten by another."""
+    names = _list(verdict.facts["finalists"])
+    return f"No arm comes out ahead: each of {names} is beaten by another, on seeds that differ from pair to pair."
 
 
 def _sole_winner(verdict: Verdict) -> str:
@@ -129,14 +140,17 @@ def _tuning(verdict: Verdict) -> str:
         equal = lead.contrast.kind == "practically_equal"
         head = "Tuning and prompting are practically equal here" if equal else "Whether tuning beats prompting is open"
         return f"{head}." if told else f"{head}: {_against(verdict, tuned, prompt, lead)}."
+    proviso = _proviso(verdict, [tuned])
     if lead.by > 0:
-        return (
-            "Tuning pays."
-            if told
-            else f"Tuning pays: {tuned} beats {prompt}, the best prompt, by {_measure(verdict, lead)}."
-        )
+        rest = "" if told else f": {tuned} beats {prompt}, the best prompt, by {_measure(verdict, lead)}"
+        return f"Tuning pays{proviso}{rest}."
     rest = "" if told else f": {prompt} beats {tuned}, the best tuned arm, by {_measure(verdict, _turned(lead))}"
-    return f"Tuning does not pay here{rest}."
+    return f"Tuning does not pay here{proviso}{rest}."
+
+
+def _proviso(verdict: Verdict, tuned: Sequence[str]) -> str:
+    """One seed says nothing of a method."""
+    return ", as far as one seed shows" if all(_row(verdict, a).seed_spread == "unknown" for a in tuned) else ""
 
 
 def _over_baselines(verdict: Verdict) -> str:
@@ -159,17 +173,24 @@ def _advice(verdict: Verdict) -> str:
     if name is None:
         return ""
     if len(verdict.winners) == 1:
-        why = f"Recommended: {name}; no other arm comes up to it."
-    else:
-        price = _price(_row(verdict, name).cost)
-        why = f"Recommended: {name}, the cheapest of the {len(verdict.winners)} that nothing beats ({price})."
-    if _family(verdict, name) not in UNTRAINED:
-        return why
-    rivals = [arm for arm in verdict.winners if _family(verdict, arm) not in UNTRAINED]
-    unsettled = [arm for arm in rivals if _lead(verdict, arm, name).contrast.kind == "open"]
-    if unsettled and _family(verdict, name) == "prompting":
-        return f"{why} Training is not shown to pay for this; with more test records or seeds it may be."
-    return f"{why} Do not train for this."
+        return f"Recommended: {name}; no other arm comes up to it."
+    why, at = _because(verdict, _row(verdict, name))
+    return f"Recommended: {name}, {why} of the {len(verdict.winners)} that nothing beats ({at})."
+
+
+def _training(verdict: Verdict) -> str:
+    """Whether to train, where the recommended arm needs none: said only where a trained arm was compared."""
+    name = verdict.recommended
+    if name is None or _family(verdict, name) not in UNTRAINED:
+        return ""
+    trained = [arm for arm in verdict.facts["finalists"] if _family(verdict, arm) not in UNTRAINED]
+    if not trained:
+        missed = any(row.family not in UNTRAINED and row.status != "ruled out" for row in verdict.standings)
+        return "Whether training would pay is not known: no trained arm stands among those compared." if missed else ""
+    rivals = [arm for arm in trained if arm in verdict.winners]
+    if any(_lead(verdict, arm, name).contrast.kind == "open" for arm in rivals):
+        return "Training is not shown to pay for this; with more test records or seeds it may be."
+    return f"Do not train for this{_proviso(verdict, trained)}."
 
 
 def _evidence(verdict: Verdict) -> str:
@@ -179,7 +200,6 @@ def _evidence(verdict: Verdict) -> str:
     counted = f" with {runs} seeds of every arm that has randomness" if runs else ""
     lone = [row.arm for row in tested if row.seed_spread == "unknown"]
     floor = verdict.facts["smallest_visible"]
-    still_open = any(row.kind == "open" for row in verdict.contrasts)
     left_out = "1 test record was" if verdict.unscored == 1 else f"{verdict.unscored} test records were"
     return _join(
         f"Measured on {tested[0].n_test} test records{counted}.",
@@ -187,26 +207,42 @@ def _evidence(verdict: Verdict) -> str:
         if lone
         else "",
         f"Pairs are tested among the {FINALISTS} best arms only." if len(tested) > FINALISTS else "",
-        f"Differences below about {gap(floor, _up(verdict))} would mostly stay unseen." if floor and still_open else "",
+        f"Differences below about {gap(floor, _up(verdict))} would mostly stay unseen." if floor else "",
         f"{left_out} left out for all arms, being unscored under one of them." if verdict.unscored else "",
         f"The test set was opened {verdict.test_opened} times." if verdict.test_opened > 1 else "",
     )
 
 
 def _others(verdict: Verdict) -> str:
-    """Arms without a figure, and arms with fewer seeds than planned."""
-    blank = [f"{row.arm} ({row.status}: {row.why})" for row in verdict.standings if row.mean is None]
+    """Arms without a figure, arms with fewer seeds than planned, and limits that could not be checked."""
+    blank = [row for row in verdict.standings if row.mean is None]
+    out = [f"{row.arm} ({row.why})" for row in blank if row.status == "ruled out"]
+    rest = [f"{row.arm} ({row.status}: {row.why})" for row in blank if row.status != "ruled out"]
     short = [f"{row.arm}: {row.why}." for row in verdict.standings if row.mean is not None and row.why]
-    return _join(f"Not judged: {_list(blank)}." if blank and _tested(verdict) else "", *short)
+    unknown = [f"{key} could not be checked for {_list(arms)}" for key, arms in verdict.facts["unchecked"].items()]
+    weighed = verdict.facts["decision"]["weights"]
+    unknown += [f"no score for {row.arm}" for row in _tested(verdict) if weighed and row.score is None]
+    return _join(
+        f"Ruled out: {_list(out)}." if out and _tested(verdict) else "",
+        f"Not judged: {_list(rest)}." if rest and _tested(verdict) else "",
+        f"Not measured: {_list(unknown)}." if unknown else "",
+        *short,
+    )
 
 
 def _nothing_tested(verdict: Verdict) -> str:
     causes = "; ".join(f"{row.arm} {row.status}: {row.why}" for row in verdict.standings)
+    if any(row.status == "ruled out" for row in verdict.standings):
+        return f"No arm that was measured keeps to the limits of the study, so none can be recommended. {causes}."
     return f"No arm has been measured on the test set, so nothing can be said yet. {causes}."
 
 
 def _alone(verdict: Verdict, row: Standing) -> str:
     figure = f"{title(verdict.metric)} {_with_interval(verdict, row.arm)}"
+    if any(other.status == "ruled out" for other in verdict.standings):
+        return (
+            f"Of the measured arms only {row.arm} keeps to the limits: {figure}. There is nothing to compare it with."
+        )
     return f"Only {row.arm} was measured: {figure}. There is nothing to compare it with."
 
 
@@ -247,11 +283,25 @@ def _bare(value: float, up: bool) -> str:
     return text.lstrip("-") if float(text) == 0 else text
 
 
-def _price(cost: dict) -> str:
+def _because(verdict: Verdict, row: Standing) -> tuple[str, str]:
+    """What settled the choice between winners, and the figure that did."""
+    decision = verdict.facts["decision"]
+    if decision["weights"] and row.score is not None:
+        return "the highest score", f"{row.score:.2f}"
+    if decision["prefer"] == "best":
+        return "the best mean", _figure(verdict, row.arm)
+    return "the cheapest", _price(row.cost, decision["cost"])
+
+
+def _price(cost: dict, first: str) -> str:
+    """The costs, the one that counts first before the others."""
     tokens, size, seconds = cost.get("prompt_tokens"), cost.get("artifact_bytes"), cost.get("train_s")
-    first = "prompt tokens unknown" if tokens is None else f"{tokens:.0f} prompt tokens a request"
-    parts = [first, f"{_bytes(size)} to keep" if size else "", f"{seconds:.0f} s of training" if seconds else ""]
-    return ", ".join(part for part in parts if part)
+    parts = {
+        "serving": "prompt tokens unknown" if tokens is None else f"{tokens:.0f} prompt tokens a request",
+        "artifact": f"{_bytes(size)} to keep" if size else "",
+        "training": f"{seconds:.0f} s of training" if seconds else "",
+    }
+    return ", ".join(part for part in (parts.pop(first) or f"no {first}", *parts.values()) if part)
 
 
 def _bytes(size: float) -> str:

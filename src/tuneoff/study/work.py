@@ -1,6 +1,7 @@
 """One job, done: the only meeting point of data, engine and evaluation.
 
-fit: prompt chosen, stages trained, validation answered, bundle saved. test: the saved bundle meets the test set.
+fit: prompt chosen, stages trained up to a rung, validation answered; at the last rung the bundle is saved. test: the
+saved bundle meets the test set.
 """
 
 import time
@@ -13,12 +14,11 @@ import torch
 from torch import Tensor
 
 from tuneoff.core.cost import Cost
-from tuneoff.core.errors import ConfigError, DataError
+from tuneoff.core.errors import ConfigError
 from tuneoff.core.identity import content_hash
-from tuneoff.data.plain import plain
+from tuneoff.core.rungs import LAST
 from tuneoff.data.prompt import Prompt
 from tuneoff.data.record import Record
-from tuneoff.data.split import in_order
 from tuneoff.engine.attach import Adapter, Worn, new_adapter
 from tuneoff.engine.cache import ContextCache
 from tuneoff.engine.examples import Example, encode
@@ -39,6 +39,7 @@ from tuneoff.models.adapt import AdapterMethod, TrainedMethod
 from tuneoff.models.base import Base
 from tuneoff.study.arm import Job, Part, Stage, held_out
 from tuneoff.study.bundle import Tuned, TunedPart, freed, load_tuned, save_tuned, tensors_of
+from tuneoff.study.course import course_records
 from tuneoff.study.given import given_tuned
 from tuneoff.study.outcome import Outcome, Point, Split
 from tuneoff.study.plan import Plan
@@ -80,34 +81,49 @@ class Worker:
         self.cache = ContextCache(cache_bytes, base.device, folder=folder / "contexts")
         self.task = replace(plan.task, max_answer_tokens=self._longest_answer())
         self._scores: dict[str, Tensor] = {}
+        self._checked: dict[str, list[Answer]] = {}
         self._embedding_rms = base.embedding_rms  # of the base as it was, not as tuned
 
-    def fit(self, job: Job, tick: Tick = lambda step, steps, value: None) -> Fitted:
-        """Do a job up to its validation outcomes, and save its bundle."""
+    def fit(self, job: Job, rung: int = LAST, tick: Tick = lambda step, steps, value: None) -> Fitted:
+        """Do a job up to a rung and its validation outcomes there; at the last one, save its bundle."""
         began = time.perf_counter()
         if job.arm.baseline:
             answers = self._baseline(job, self.plan.data.validation)
             cost = Cost(train_s=time.perf_counter() - began, prompt_tokens=0.0)
             return Fitted(outcomes=self._outcomes(job, "validation", answers), cost=cost)
-        return self._finish(job, *self._train(job, tick))
+        return self._close(job, rung, *self._train(job, rung, tick))
 
-    def fit_together(self, jobs: Sequence[Job], tick: Tick = lambda step, steps, value: None) -> Iterator[Fitted]:
+    def fit_together(
+        self, jobs: Sequence[Job], rung: int = LAST, tick: Tick = lambda step, steps, value: None
+    ) -> Iterator[Fitted]:
         """Do jobs whose arms train in one pass (`Arm.in_company`), and finish one after the other, in their order."""
         untuned = [self._untuned(job) for job in jobs]
         learning = [self._fresh(job, 0, job.arm.stages[0]) for job in jobs]
         trainees = [
             self._trainee(job, 0, before, adapters, {}) for job, before, adapters in zip(jobs, untuned, learning)
         ]
-        curves = train(trainees, self.plan.schedule, cache=self.cache, tick=tick)
+        curves = train(trainees, self.plan.schedule, cache=self.cache, rung=rung, tick=tick)
         for job, before, adapters, curve in zip(jobs, untuned, learning, curves):
             parts = _parts(job.arm.stages[0], tensors_of(adapters))
-            yield self._finish(job, replace(before, parts=parts), [curve])
+            yield self._close(job, rung, replace(before, parts=parts), [curve])
+
+    def _close(self, job: Job, rung: int, tuned: Tuned, curves: Sequence[Trained]) -> Fitted:
+        return self._finish(job, tuned, curves) if rung == LAST else self._pause(job, rung, tuned, curves)
+
+    def _pause(self, job: Job, rung: int, tuned: Tuned, curves: Sequence[Trained]) -> Fitted:
+        """Validation outcomes at a rung; a job that was broken off behind its check answers anew."""
+        answers = self._checked.pop(job.key, None) or self._answers(tuned, self.plan.data.validation).answers
+        return Fitted(
+            outcomes=self._outcomes(job, "validation", answers, rung),
+            points=self._points(job, curves),
+            cost=Cost(train_s=sum(c.seconds for c in curves), train_tokens=sum(c.tokens for c in curves)),
+        )
 
     def _finish(self, job: Job, tuned: Tuned, curves: Sequence[Trained]) -> Fitted:
         """From what was trained to validation outcomes and a saved bundle."""
         began = time.perf_counter()
         tuned = self._calibrated(job, tuned)
-        answered = self._answers(tuned, self.plan.data.validation)
+        answered = self._answers(tuned, self.plan.data.validation, self._last_if_best(job, curves))
         size = save_tuned(tuned, self.place(job), self.base)
         cost = Cost(
             prompt_tokens=answered.prompt_tokens,
@@ -164,20 +180,21 @@ class Worker:
 
     def prompt(self, job: Job) -> Prompt:
         """The arm's prompt, fitted on training records alone."""
-        prompt = job.arm.prompt.method.fit(self.task, self.plan.data.train, job.stream("prompt"))
+        prompt = job.arm.prompt.method.fit(self.task, self.plan.records(job), job.stream("prompt"))
         template = self.plan.spec.prompt.template
         return replace(prompt, template=template) if template and not prompt.template else prompt
 
     def _baseline(self, job: Job, records: Sequence[Record]) -> list[Answer]:
-        answerer = job.arm.baseline.method.fit(self.task, self.plan.data.train, job.stream("baseline"))
+        answerer = job.arm.baseline.method.fit(self.task, self.plan.records(job), job.stream("baseline"))
         return distribution_answers(answerer(records), records)
 
-    def _train(self, job: Job, tick: Tick) -> tuple[Tuned, list[Trained]]:
-        """All stages, one on top of the other."""
+    def _train(self, job: Job, rung: int, tick: Tick) -> tuple[Tuned, list[Trained]]:
+        """All stages, one on top of the other; the rungs are those of the last."""
         tuned = self._untuned(job)
         curves: list[Trained] = []
-        for number in range(len(job.arm.stages)):
-            parts, curve = self._stage(job, number, tuned, tick)
+        last = len(job.arm.stages) - 1
+        for number in range(last + 1):
+            parts, curve = self._stage(job, number, tuned, rung if number == last else LAST, tick)
             tuned = replace(tuned, parts=(*tuned.parts, *parts))
             curves.append(curve)
         return tuned, curves
@@ -194,14 +211,16 @@ class Worker:
         )
         return given_tuned(job.arm.given, tuned, self.base) if job.arm.given else tuned
 
-    def _stage(self, job: Job, number: int, before: Tuned, tick: Tick) -> tuple[tuple[TunedPart, ...], Trained]:
+    def _stage(
+        self, job: Job, number: int, before: Tuned, rung: int, tick: Tick
+    ) -> tuple[tuple[TunedPart, ...], Trained]:
         """Train one stage while what was trained before it is worn and frozen."""
         stage = job.arm.stages[number]
         adapters = self._fresh(job, number, stage)
         names = [] if adapters else self._trainable(stage.parts[0])
         with before.own_weights(self.base), freed(self.base, names) as weights:
             trainee = self._trainee(job, number, before, adapters, weights)
-            (curve,) = train([trainee], self.plan.schedule, cache=self.cache, tick=tick)
+            (curve,) = train([trainee], self.plan.schedule_of(job), cache=self.cache, rung=rung, tick=tick)
             learned = tensors_of(adapters) or [{"": {name: p.detach().clone() for name, p in weights.items()}}]
         return _parts(stage, learned), curve
 
@@ -218,7 +237,7 @@ class Worker:
     ) -> Trainee:
         """A stage as the training loop takes it; what learns are the adapters, or else the base's own weights."""
         stage = job.arm.stages[number]
-        worn = before.wearing(self.base, adapters, text_changed=not adapters)
+        worn = before.wearing(self.base, adapters, weights=weights)
         learning = [_named(adapter, place) for place, adapter in enumerate(adapters)] or [weights]
         examples, check = self._lesson(job, stage, before.prompt, worn)
         return Trainee(
@@ -247,39 +266,25 @@ class Worker:
     def _lesson(self, job: Job, stage: Stage, prompt: Prompt, worn: Worn) -> tuple[list[Example], Callable[[], Check]]:
         """What a stage learns from, and how it is checked: the person's records, or a course of its own."""
         if stage.course is not None:
-            records = self._course(stage.course)
+            records = course_records(stage.course, self.plan.data)
             held = held_out(len(records))
             examples = self.encode(Prompt(), records, worn.taken)
             return examples[held:], lambda: self._loss_check(worn, examples[:held])
         validation = self.encode(prompt, self.plan.data.validation, worn.taken)
-        lesson = self.encode(prompt, self._unseen(prompt), worn.taken)
-        return lesson, lambda: self._metric_check(worn, validation)
+        lesson = self.encode(prompt, self.unseen(job, prompt), worn.taken)
+        return lesson, lambda: self._metric_check(job, worn, validation)
 
-    def _course(self, course: Part) -> list[Record]:
-        """The mixture in an order of its own, without what also stands in the person's task."""
-        data = self.plan.data
-        own = {_said(record) for record in (*data.train, *data.validation, *data.test)} - {""}
-        mixture = in_order(course.method.records(), stratified=False)
-        records = [record for record in mixture if _said(record) not in own]
-        if len(records) < 2:
-            raise DataError(
-                "the mixture has too few records of its own",
-                found=f"{len(records)} of {len(mixture)} do not stand in your own data",
-                fix=f"give [methods.{course.name}] mixture a file of other tasks",
-            )
-        return records
-
-    def _unseen(self, prompt: Prompt) -> list[Record]:
+    def unseen(self, job: Job, prompt: Prompt) -> list[Record]:
         """Training records whose answers do not stand in the prompt."""
         shown = {record.id for record in prompt.demonstrations} if not prompt.nearest else set()
-        return [record for record in self.plan.data.train if record.id not in shown]
+        return [record for record in self.plan.records(job) if record.id not in shown]
 
     def _loss_check(self, worn: Worn, examples: Sequence[Example]) -> Check:
         loss = sum(right_answer_losses(worn, examples, self.cache)) / len(examples)
         return Check(-loss, 0.0)
 
-    def _metric_check(self, worn: Worn, examples: Sequence[Example]) -> Check:
-        answers = answer_examples(worn, self.task, examples, cache=self.cache)
+    def _metric_check(self, job: Job, worn: Worn, examples: Sequence[Example]) -> Check:
+        self._checked[job.key] = answers = answer_examples(worn, self.task, examples, cache=self.cache)
         metric = metric_named(self.task.metrics[0])
         figure = pooled(metric, answers, [example.record for example in examples], self.task)
         return Check(figure if metric.up else -figure, -sum(answer.nll for answer in answers) / len(answers))
@@ -288,15 +293,21 @@ class Worker:
         """Take the labels' prior from training records, where the arm asks for it."""
         if not job.arm.calibrated:
             return tuned
-        examples = self.encode(tuned.prompt, self._unseen(tuned.prompt)[:PRIOR_RECORDS])
+        examples = self.encode(tuned.prompt, self.unseen(job, tuned.prompt)[:PRIOR_RECORDS])
         with tuned.worn(self.base) as worn:
             scores = label_scores(worn, self.task, examples, cache=self.cache, scorer=self._score)
         return replace(tuned, prior=tuple(label_prior(scores)))
 
-    def _answers(self, tuned: Tuned, records: Sequence[Record]) -> Answered:
+    def _last_if_best(self, job: Job, curves: Sequence[Trained]) -> list[Answer] | None:
+        """What the last check was answered, where its tensors are the ones that are kept."""
+        answers = self._checked.pop(job.key, None)
+        return answers if curves and curves[-1].best is curves[-1].points[-1] else None
+
+    def _answers(self, tuned: Tuned, records: Sequence[Record], known: list[Answer] | None = None) -> Answered:
+        """known: the answers, where they were given already."""
         with tuned.worn(self.base) as worn:
             examples = self.encode(tuned.prompt, records, worn.taken)
-            answers = answer_examples(
+            answers = known or answer_examples(
                 worn, self.task, examples, cache=self.cache, prior=tuned.prior, scorer=self._score
             )
         prompt_tokens = worn.taken + sum(len(example.ids.prompt) for example in examples) / len(examples)
@@ -313,7 +324,7 @@ class Worker:
             self._scores |= {keys[at]: row for at, row in zip(new, rows)}
         return torch.stack([self._scores[key] for key in keys])
 
-    def _outcomes(self, job: Job, split: Split, answers: list[Answer]) -> list[Outcome]:
+    def _outcomes(self, job: Job, split: Split, answers: list[Answer], rung: int = 0) -> list[Outcome]:
         records = getattr(self.plan.data, split)
         metrics = [metric_named(name) for name in self.task.metrics]
         return [
@@ -322,6 +333,7 @@ class Worker:
                 record=record.id,
                 metric=metric.name,
                 split=split,
+                step=rung,
                 stats=(stats := metric.row(answer, record, self.task)),
                 why="" if stats is not None else "the arm gives no probability",
                 answer=answer.text if answer.readable else "",
@@ -373,11 +385,6 @@ def _shortened(examples: Sequence[Example]) -> str:
     said = [f"{cut} were cut"] if cut else []
     said += [f"{fewer} lost demonstrations"] if fewer else []
     return f"of {len(examples)} records {' and '.join(said)} to fit" if said else ""
-
-
-def _said(record: Record) -> str:
-    """A record's own words, however its task is phrased."""
-    return plain(" ".join([*(turn.content for turn in record.turns), *record.fields.values()]))
 
 
 def _parts(stage: Stage, learned: Sequence[dict[str, dict[str, Tensor]]]) -> tuple[TunedPart, ...]:

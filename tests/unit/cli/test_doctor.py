@@ -10,6 +10,7 @@ from tuneoff.cli import doctor as module
 from tuneoff.cli.main import app
 from tuneoff.models.embedded import embedded
 from tuneoff.models.kept import converted_folder
+from tuneoff.models.tiny import save_tiny
 
 
 @pytest.fixture(autouse=True)
@@ -74,6 +75,26 @@ def test_kept_models_are_listed_by_the_name_that_opens_them(tmp_path):
         "mine-0123abcd-v1": 1000,
         "acme/tiny": 2,
     }
+
+
+@pytest.mark.parametrize(
+    ("architecture", "told"),
+    [
+        ("llama", "packs: only real tokens are computed; its last layer runs where it is read; its upper layers can"),
+        ("gpt2", "packs: only real tokens are computed; its upper layers can run alone, on what is kept of the lower"),
+    ],
+)
+def test_how_a_model_can_be_run(tmp_path, architecture, told):
+    folder = str(save_tiny(tmp_path / architecture, architecture))
+    text = CliRunner().invoke(app, ["doctor", "--model", folder]).stdout
+    assert told in " ".join(text.split())
+    facts = json.loads(CliRunner().invoke(app, ["doctor", "--json", "--model", folder]).stdout)
+    assert facts["tried"] == {"model": folder, "packs": True, "reads": architecture == "llama", "begins": True}
+
+
+def test_a_model_that_cannot_be_packed(facts):
+    facts["tried"] = {"model": "m", "packs": False, "reads": False, "begins": False}
+    assert dict(module._rows(facts))["m"].startswith("cannot be packed: runs on padded rows under masks")
 
 
 def test_a_server_with_gpus(facts):

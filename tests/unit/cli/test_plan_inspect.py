@@ -25,7 +25,7 @@ def said(*words):
 
 
 def test_the_plan(study):
-    text = said("plan", study)
+    text = said("plan", study, "--quick")
     assert "24 records to train on, 12 to choose on, 20 to judge on" in text
     assert "task: choice, judged by accuracy (also macro_f1, nll)" in text
     assert "labels: bad, good" in text
@@ -38,8 +38,38 @@ def test_the_plan(study):
     assert f"next: tuneoff inspect {study} (see what is trained), tuneoff run {study}" in text
 
 
-def test_the_plan_does_not_need_the_model(tmp_path, monkeypatch):
-    assert "task: choice" in said("plan", put_study(tmp_path, ["lora"], model={"name": "nowhere"}))
+def test_a_quick_plan_does_not_need_the_model(tmp_path):
+    text = said("plan", "--quick", put_study(tmp_path, ["lora"], model={"name": "nowhere"}))
+    assert "task: choice" in text
+    assert "First opinion" not in text
+
+
+def test_the_plan_advises(study):
+    text = said("plan", study)
+    for factor in ("data alignment", "task uniqueness", "data quantity", "compute", "control"):
+        assert f"\n{factor} " in text
+    assert "bits per byte" in text
+    assert "zero_shot (calibrated): accuracy" in text
+    assert "24 training records; 2 classes, 12 records per class" in text
+    assert "one job of each arm: majority" in text
+    assert "nothing is asked for under [decision]" in text
+    order = [line for line in text.splitlines() if line.startswith("  1. ")]
+    assert len(order) == 1
+    assert text.index("First opinion") < text.index("why:") < text.index("next:")
+
+
+def test_the_plan_takes_ones_own_general_text(study, tmp_path):
+    result = RUN.invoke(app, ["plan", str(study), "--general-text", str(tmp_path / "none.txt")])
+    assert result.exit_code == 2
+    assert "the general text cannot be read" in result.output
+
+
+def test_the_plan_says_what_is_ruled_out(tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    put_model(tmp_path)
+    text = said("plan", put_study(tmp_path, ["zero_shot", "lora"], decision={"no_weights_access": True}))
+    assert "-  full fine-tuning: it needs the model's weights, which the study rules out" in text
+    assert "ruled out, no_weights_access is set" in text
 
 
 def test_inspect_shows_prompt_and_trained_tokens(study):

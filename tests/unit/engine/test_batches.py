@@ -38,8 +38,16 @@ def test_little_padding_and_no_sorted_order():
 
 
 def test_scoring_takes_the_longest_first():
-    assert by_length([3, 9, 5, 9], 3) == [[1, 3, 2], [0]]
+    assert by_length([3, 9, 5, 9], 18) == [[1, 3], [2, 0]]
     assert by_length([], 3) == []
+
+
+def test_scoring_takes_many_short_ones_and_few_long_ones():
+    made = by_length(LENGTHS, 200)
+    assert sorted(i for batch in made for i in batch) == list(range(400))
+    assert max(sum(LENGTHS[i] for i in batch) for batch in made) <= 200
+    assert len(made[0]) < len(made[-2])
+    assert by_length([500, 1], 200) == [[0], [1]]
 
 
 @pytest.mark.parametrize(("records", "size", "steps"), [(8, 8, 1), (9, 8, 2), (1, 8, 1), (16, 8, 2)])

@@ -10,9 +10,9 @@ PROMPTS = [example.ids.prompt for example in short_rows()]
 SHARED = PROMPTS[0][:3]
 
 
-def run(base, cache, prompts=PROMPTS, shared=SHARED):
+def run(base, cache, prompts=PROMPTS, shared=SHARED, fixed=False):
     with torch.no_grad(), Worn(base) as worn:
-        contexts = Contexts(worn, shared, cache)
+        contexts = Contexts(worn, shared, cache, fixed=fixed)
         return contexts.run(contexts.start(), prompts)
 
 
@@ -96,3 +96,30 @@ def test_no_start_where_nothing_is_shared():
         assert Contexts(worn, (), CountingCache()).start() is None
     _, last = run(base, None, shared=())
     assert (last - run(base, None)[1]).abs().max() < 1e-10
+
+
+def test_prompts_asked_together_equal_those_asked_alone():
+    """float64, 1e-10; and the same bits again, with or without room, whoever is missing."""
+    base = tiny_base("gemma3")
+    cache, nothing = CountingCache(), CountingCache(0)
+    alone, last_alone = run(base, CountingCache())
+    together, last = run(base, cache, fixed=True)
+    assert (cache.hits, cache.misses) == (0, 4)
+    assert (last - last_alone).abs().max() < 1e-10
+    seen = together.real[:, None, :, None]
+    assert all(((a - b) * seen).abs().max() < 1e-10 for a, b in zip(together.keys, alone.keys))
+    for room in (cache, nothing, nothing):
+        again, same = run(base, room, fixed=True)
+        assert torch.equal(same, last)
+        assert all(torch.equal(a * seen, b * seen) for a, b in zip(again.values, together.values))
+    assert cache.hits == 4
+
+
+def test_another_company_is_another_context():
+    """The control: what is kept of a prompt is not found in another company, whose bits may differ."""
+    base, cache = tiny_base(), CountingCache()
+    run(base, cache, fixed=True)
+    hits = cache.hits
+    run(base, cache, prompts=PROMPTS[:2], fixed=True)
+    run(base, cache, prompts=PROMPTS[:1])
+    assert cache.hits == hits + 2, "the start alone"

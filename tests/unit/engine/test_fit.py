@@ -77,6 +77,19 @@ def test_looking_at_memory_changes_no_bit(monkeypatch):
     assert torch.equal(plain[1], watched[1])
 
 
+def test_a_step_that_is_over_holds_no_memory():
+    """exp keeps its own outcome; a watch that hands it back as it is makes it hold itself, where no backward comes."""
+    kept = []
+
+    def once(rows):
+        weight = torch.ones(4)
+        kept.append(weakref.ref(weight))
+        (torch.ones(4, requires_grad=True) * weight).exp()
+
+    Fit(torch.device("cpu")).run([0], once)
+    assert kept[0]() is None
+
+
 def test_a_batch_goes_whole_while_there_is_room():
     sizes = []
     fit = Fit(CPU)

@@ -27,7 +27,7 @@ def test_batched_equals_naive(architecture, kind):
     base = tiny_base(architecture)
     with Worn(base, [] if kind == "bare" else made_adapters(base, kind, nudge=0.5)) as worn:
         texts = [naive(worn, prompt)[0] for prompt in PROMPTS]
-        written = generate(worn, PROMPTS, max_tokens=NEW, stops=(), batch_size=2)
+        written = generate(worn, PROMPTS, max_tokens=NEW, stops=(), batch_tokens=12)
         assert [each.ids for each in written] == texts
         assert not any(each.ended for each in written)
         cache = ContextCache(1 << 30)

@@ -11,7 +11,7 @@ from tiny_arms import made_adapters, tiny_base
 from tuneoff.engine import attach, folds, packed
 from tuneoff.engine.attach import Worn
 from tuneoff.engine.folds import folds as folded
-from tuneoff.engine.packed import packs
+from tuneoff.engine.packed import ways
 from tuneoff.engine.past import attention_masks
 from tuneoff.engine.rows import Rows
 from tuneoff.models.tiny import ARCHITECTURES
@@ -150,7 +150,7 @@ def with_sinks(forward):
 
 def test_a_model_whose_packed_states_differ_takes_the_masked_path():
     base = tiny_base("llama", seed=41)
-    assert not packs(base, lambda way: torch.ones(5, 4) * (1 + way))
+    assert ways(base, lambda way: torch.ones(5, 4) * (1 + (way == "packed"))) == (False, False, False)
     with Worn(base) as worn:
         assert not worn.packed
 
@@ -187,9 +187,11 @@ def difference(base, change, monkeypatch):
 def test_control_a_past_dropped(monkeypatch):
     def drop(patch):
         whole = attach.run_packed
-        patch.setattr(
-            attach, "run_packed", lambda base, x, rows, past, masks: whole(base, x, rows, None, own(masks, rows))
-        )
+
+        def blind(base, x, rows, past, masks, **more):
+            return whole(base, x, rows, None, own(masks, rows), **more)
+
+        patch.setattr(attach, "run_packed", blind)
 
     def own(masks, rows):
         return {kind: mask[..., mask.shape[-1] - rows.longest :] for kind, mask in masks.items()}

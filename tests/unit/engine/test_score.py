@@ -31,7 +31,7 @@ def plain_scores(worn, prompts, answers):
 def test_the_tree_equals_each_choice_alone(architecture, kind):
     base = tiny_base(architecture)
     with Worn(base, [] if kind == "bare" else made_adapters(base, kind)) as worn:
-        fast = score_choices(worn, PROMPTS, ANSWERS, batch_size=2)
+        fast = score_choices(worn, PROMPTS, ANSWERS, batch_tokens=12)
         plain = plain_scores(worn, PROMPTS, ANSWERS)
     assert fast.shape == (3, 5)
     assert (fast - plain).abs().max() < VALUE
@@ -43,11 +43,13 @@ def test_the_tree_behind_kept_contexts(architecture, window, kind):
     base, cache = tiny_base(architecture, window=window), CountingCache()
     with Worn(base, [] if kind == "bare" else made_adapters(base, kind)) as worn:
         first = score_choices(worn, PROMPTS, ANSWERS, cache=cache)
-        again = score_choices(worn, PROMPTS[::-1], ANSWERS, cache=cache, batch_size=1)
+        again = score_choices(worn, PROMPTS, ANSWERS, cache=cache)
+        assert cache.hits == 4
+        alone = score_choices(worn, PROMPTS[::-1], ANSWERS, cache=cache, batch_tokens=1)
         plain = plain_scores(worn, PROMPTS, ANSWERS)
-    assert cache.hits >= 3
+    assert torch.equal(first, again)
     assert (first - plain).abs().max() < VALUE
-    assert (again - plain.flip(0)).abs().max() < VALUE
+    assert (alone - plain.flip(0)).abs().max() < VALUE
 
 
 def test_the_labels_of_a_task():

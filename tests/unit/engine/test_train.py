@@ -1,86 +1,20 @@
 """The training loop learns, repeats itself to the bit, goes on where it was killed, and keeps its best check."""
 
-import math
-from itertools import pairwise
-
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from tiny_arms import TASK, CountingCache, made_method, short_rows, tiny_base
+from tiny_training import FLOAT32, Killed, Run, curve, killed_after, many_rows, same
+from tuneoff.core.rungs import LAST
 from tuneoff.engine.attach import Worn, new_adapter
 from tuneoff.engine.context import Contexts
-from tuneoff.engine.examples import Example
 from tuneoff.engine.fit import Fit
 from tuneoff.engine.learner import Check, Group, Schedule
 from tuneoff.engine.loss import answer_loss, plain_loss
 from tuneoff.engine.train import Trainee, Training, learn, train
-from tuneoff.models.chat import Encoded
 
 KINDS = [("lora",), ("soft_prompt",), ("soft_prompt_after",), ("lora", "soft_prompt")]
-FLOAT32 = torch.float32
-
-
-def many_rows(count=14) -> list[Example]:
-    """Two answers, told apart by the prompt's second token."""
-    rows = []
-    for at in range(count):
-        joy = at % 2
-        prompt = (1, 9, 8, 100 + joy, *(20 + (at * 7 + i) % 60 for i in range(at % 4)), 30)
-        rows.append(Example(short_rows()[0].record, Encoded(prompt, (50 + joy, 51, 4))))
-    return rows
-
-
-class Killed(Exception):
-    """Stands for kill -9 at a step."""
-
-
-class Run:
-    """One training from the same start: its adapters, and what came of it."""
-
-    def __init__(self, names=("lora",), *, base=None, schedule=None, seed=3, lr=2e-2, rows=None, **options):
-        self.base = base or tiny_base("llama", dtype=FLOAT32)
-        self.adapters = [new_adapter(self.base, made_method(name), TASK, 5 + at) for at, name in enumerate(names)]
-        self.rows = rows or many_rows()
-        self.schedule = schedule or Schedule(epochs=2, batch_size=4, checks=4)
-        self.groups = [
-            Group({f"{number}/{at}/{n}": t for at, own in adapter.tensors.items() for n, t in own.items()}, lr)
-            for number, adapter in enumerate(self.adapters)
-        ]
-        self.checks = []
-        self.worn = Worn(self.base, self.adapters)
-        check, aside = options.pop("check", self.minus_loss), options.pop("aside", None)
-        self.trainee = Trainee(
-            worn=self.worn, groups=self.groups, examples=self.rows, seed=seed, check=check, aside=aside
-        )
-        if options.pop("alone", True):
-            (self.done,) = train([self.trainee], self.schedule, **options)
-
-    def minus_loss(self) -> Check:
-        self.checks.append([p.detach().clone() for adapter in self.adapters for p in adapter.parameters()])
-        with torch.no_grad():
-            return Check(-float(answer_loss(Contexts(self.worn, (), None), None, self.rows[:6]).per_record.sum()), 0.0)
-
-    @property
-    def tensors(self) -> list[torch.Tensor]:
-        return [p.detach() for adapter in self.adapters for p in adapter.parameters()]
-
-
-def same(one, other) -> bool:
-    return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
-
-
-def killed_after(steps: int):
-    def tick(step, total, value):
-        if value is None and step > steps:
-            raise Killed
-
-    return tick
-
-
-def curve(done):
-    """All that must repeat; seconds do not."""
-    return [point._replace(seconds=0) for point in done.points], done.tokens
 
 
 @pytest.mark.parametrize("names", KINDS)
@@ -88,7 +22,7 @@ def test_the_loss_goes_down(names):
     run = Run(names, lr=0.1)
     assert run.done.points[-1].train_loss < 0.9 * run.done.points[0].train_loss
     assert run.done.tokens == 2 * sum(len(row.ids.ids) for row in run.rows)
-    assert [point.step for point in run.done.points] == [2, 4, 6, 8]
+    assert [point.step for point in run.done.points] == [1, 3, 5, 8]
     assert run.done.peak_bytes is not None
 
 
@@ -103,7 +37,7 @@ def test_same_seed_same_bits_and_another_seed_others(names):
 
 
 @pytest.mark.parametrize("names", KINDS)
-@pytest.mark.parametrize("killed", [3, 7])
+@pytest.mark.parametrize("killed", [4, 6])
 def test_a_killed_run_goes_on_and_ends_with_the_same_bits(names, killed, tmp_path):
     whole = Run(names, cache=CountingCache())
     fresh = CountingCache()  # a new process has kept nothing yet
@@ -120,7 +54,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bits(names, killed, tmp_pat
 def test_killed_before_the_first_check_starts_again(tmp_path):
     aside = tmp_path / "aside.safetensors"
     with pytest.raises(Killed):
-        Run(aside=aside, tick=killed_after(1))
+        Run(aside=aside, tick=killed_after(0))
     assert not aside.exists()
     assert same(Run(aside=aside).tensors, Run().tensors)
 
@@ -174,14 +108,14 @@ def test_the_best_check_comes_back():
 
     run = Run(check=check)
     full = Run()  # the same steps, its tensors noted at every check
-    assert run.done.best.step == 4
+    assert run.done.best.step == 3
     assert same(run.tensors, full.checks[1])
     assert not same(run.tensors, full.checks[3])
 
 
 def test_equal_figures_go_to_the_better_tie_and_then_to_the_first():
     ties = iter([Check(0.5, -3.0), Check(0.5, -1.0), Check(0.5, -1.0), Check(0.4, 0.0)])
-    assert Run(check=lambda: next(ties)).done.best.step == 4
+    assert Run(check=lambda: next(ties)).done.best.step == 3
 
 
 def test_patience_stops_early_and_zero_never_does():
@@ -192,33 +126,6 @@ def test_patience_stops_early_and_zero_never_does():
     schedule = {"epochs": 4, "batch_size": 4, "checks": 8}
     assert len(Run(schedule=Schedule(**schedule, patience=2), check=figures()).done.points) == 3
     assert len(Run(schedule=Schedule(**schedule, patience=0), check=figures()).done.points) == 8
-
-
-def test_rates_rise_and_then_fall_to_a_tenth():
-    schedule = Schedule(warmup=0.1)
-    rates = [schedule.rate(step, 100) for step in range(100)]
-    assert rates[:10] == pytest.approx([(step + 1) / 10 for step in range(10)])
-    assert rates[10] == 1.0
-    assert rates[55] == pytest.approx(0.1 + 0.9 * 0.5)
-    assert rates[99] == pytest.approx(0.1 + 0.45 * (1 + math.cos(math.pi * 89 / 90)))
-    assert all(a > b for a, b in pairwise(rates[10:]))
-    assert Schedule(warmup=0.0).rate(0, 5) == 1.0
-    assert Schedule().rate(0, 1) == 1.0
-
-
-@pytest.mark.parametrize(
-    ("schedule", "records", "steps", "checks"),
-    [
-        (Schedule(epochs=2, batch_size=8, checks=4), 160, 40, [10, 20, 30, 40]),
-        (Schedule(epochs=0.5, batch_size=8, checks=2), 160, 10, [5, 10]),
-        (Schedule(epochs=1, batch_size=8, checks=4), 3, 1, [1]),
-        (Schedule(epochs=0.01, batch_size=8, checks=4), 3, 1, [1]),
-        (Schedule(epochs=1, batch_size=2, checks=4), 5, 3, [1, 2, 3]),
-    ],
-)
-def test_steps_and_checks_of_a_schedule(schedule, records, steps, checks):
-    assert schedule.steps(records) == steps
-    assert schedule.check_steps(records) == checks
 
 
 def test_each_group_has_its_own_rate_and_the_schedule_moves_both():
@@ -375,3 +282,77 @@ def test_too_little_memory_splits_the_pass_and_changes_nothing(monkeypatch):
     assert max(sizes) <= 5
     for one, two in zip(done, done_split):
         assert [p.train_loss for p in one.points] == pytest.approx([p.train_loss for p in two.points], abs=1e-4)
+
+
+def in_rungs(kinds, folder, **options):
+    """Each rung from a fresh start that finds only what was put aside: [(runs, what came of them)] by rung."""
+    reached = []
+    for rung in range(1, LAST + 1):
+        runs = [Run(names, seed=seed, alone=False, **options) for seed, names in enumerate(kinds)]
+        for at, run in enumerate(runs):
+            run.trainee.aside = folder / f"{at}.safetensors"
+        done = train([run.trainee for run in runs], runs[0].schedule, rung=rung, cache=CountingCache())
+        reached.append((runs, done))
+    return reached
+
+
+@pytest.mark.parametrize("names", KINDS)
+def test_a_run_that_waits_at_each_rung_ends_with_the_same_bits(names, tmp_path):
+    whole = Run(names, seed=0, cache=CountingCache())
+    rungs = in_rungs([names], tmp_path)
+    assert [len(runs[0].checks) for runs, _ in rungs] == [1, 1, 2], "no check is made twice"
+    for (runs, (done,)), at, points in zip(rungs, (0, 1, None), (1, 2, 4)):
+        assert [point.step for point in done.points] == [1, 3, 5, 8][:points]
+        assert same(runs[0].tensors, whole.tensors if at is None else whole.checks[at])
+        assert curve(done)[0] == curve(whole.done)[0][:points]
+    assert curve(rungs[-1][1][0]) == curve(whole.done)
+    assert not same(whole.checks[0], whole.checks[-1]), "the control"
+
+
+def test_arms_that_wait_together_end_with_the_same_bits(tmp_path):
+    whole, done = side_by_side()
+    runs, curves = in_rungs(TOGETHER, tmp_path)[-1]
+    for run, other, one, two in zip(runs, whole, curves, done):
+        assert same(run.tensors, other.tensors)
+        assert curve(one) == curve(two)
+
+
+def test_a_rung_that_is_reached_is_not_run_again(tmp_path):
+    aside = tmp_path / "aside.safetensors"
+    first = Run(aside=aside, rung=2)
+    again = Run(aside=aside, rung=2)
+    assert (len(first.checks), again.checks) == (2, [])
+    assert curve(first.done) == curve(again.done)
+    assert same(first.tensors, again.tensors)
+
+
+def test_killed_between_two_rungs(tmp_path):
+    aside = tmp_path / "aside.safetensors"
+    Run(aside=aside, rung=1)
+    with pytest.raises(Killed):
+        Run(aside=aside, rung=2, tick=killed_after(1))
+    Run(aside=aside, rung=2)
+    assert same(Run(aside=aside).tensors, Run().tensors)
+
+
+def test_a_run_that_stops_early_at_a_rung_holds_that_steps_values_and_the_best_at_the_end(tmp_path):
+    def falling():
+        rest = iter([0.5, 0.4, 0.3, 0.2])
+        return lambda: Check(next(rest), 0.0)
+
+    schedule, aside = Schedule(epochs=2, batch_size=4, checks=4, patience=1), tmp_path / "aside.safetensors"
+    full = Run()
+    Run(schedule=schedule, aside=aside, check=falling(), rung=1)
+    stopped = Run(schedule=schedule, aside=aside, check=lambda: Check(0.4, 0.0), rung=2)
+    assert [point.step for point in stopped.done.points] == [1, 3]
+    assert same(stopped.tensors, full.checks[1])
+    last = Run(schedule=schedule, aside=aside)
+    assert (last.checks, [point.step for point in last.done.points]) == ([], [1, 3])
+    assert same(last.tensors, Run(schedule=schedule, check=falling()).tensors)
+    assert same(last.tensors, full.checks[0])
+
+
+def test_ticks_count_to_the_rung():
+    seen = []
+    Run(rung=2, tick=lambda step, steps, value: seen.append((step, steps, value is not None)))
+    assert seen == [(1, 3, False), (1, 3, True), (2, 3, False), (3, 3, False), (3, 3, True)]

@@ -34,7 +34,8 @@ def test_second_winner_is_marked_so(tmp_path):
 
 def test_each_axis_has_the_judged_arms_with_their_cost(made):
     axes = {axis.key: axis for axis in made.axes}
-    assert list(axes) == ["trainable", "train_s", "prompt_tokens", "artifact_bytes"]
+    assert list(axes) == ["prompt_tokens", "trainable", "train_s", "artifact_bytes"], "the chosen cost comes first"
+    assert [axis.front for axis in made.axes] == [("lora",), (), (), ()]
     assert [(point.arm, point.cost) for point in axes["trainable"].points] == [
         ("lora", 921_600),
         ("few_shot", 0),
@@ -83,15 +84,13 @@ def test_without_texts_only_ids_are_shown(tmp_path):
     assert {(one.text, one.target) for one in made.disagreements} == {(None, None)}
 
 
-def test_only_the_last_step_counts(tmp_path):
+def test_rungs_on_the_way_do_not_count(tmp_path):
     folder = finished(tmp_path)
     ledger = open_ledger(folder)
-    late = Outcome(job="few_shot-0", record="record1", metric="accuracy", split="validation", stats=(1.0,), step=7)
-    ledger.finish("few_shot-0", COSTS["few_shot"], [late])
+    early = Outcome(job="few_shot-0", record="record1", metric="accuracy", split="validation", stats=(1.0,), step=1)
+    ledger.finish("few_shot-0", COSTS["few_shot"], [early])
     ledger.close()
-    said = {one.record: one.said for one in gathered(folder).disagreements}
-    assert "record1" not in said
-    assert "few_shot" not in [one.arm for one in said["record2"]]
+    assert gathered(folder).disagreements == gathered(finished(tmp_path / "plain")).disagreements
 
 
 def test_spent_sums_all_jobs(made):

@@ -85,6 +85,7 @@ def test_verdict_comes_first_and_all_sections_follow(text):
         "Quality against cost",
         "Learning curves",
         "Differences between arms",
+        "What would change this",
         "Where the arms disagree",
         "The data and the machine",
         "Run it again",
@@ -123,3 +124,32 @@ def test_no_verdict_no_page(tmp_path):
     with pytest.raises(StudyError, match="no verdict yet"):
         write_report(unfinished(tmp_path))
     assert not (tmp_path / "report.html").exists()
+
+
+def test_front_trials_and_changes_are_told(text):
+    assert re.search(r'<th scope="row">lora<span class="chip">front</span></th>', text)
+    assert "join the front under prompt tokens per request: lora." in text
+    assert "by family: peft 1 (lora 1); prompting 3 (few_shot 2, zero_shot 1)." in text
+    assert "<li>A larger budget would have room for more: the second and third seed of full.</li>" in text
+    assert "costs least: fewest prompt tokens per request, then the smallest artifact" in text
+    assert 'colspan="7">failed: out of memory' in text
+
+
+def test_scores_and_ruled_out_arms(tmp_path):
+    rows = (
+        standing("lora", 0.8, score=79.5),
+        standing("full", None, status="ruled out", why="9 MB to keep, the limit is 5", validation=0.9),
+    )
+    decision = {
+        "cost": "serving",
+        "prefer": "cheapest",
+        "limits": {"max_artifact_mb": 5.0},
+        "weights": {"serving": 0.01},
+    }
+    judged = verdict(standings=rows, contrasts=(), facts={**verdict().facts, "decision": decision})
+    text = write_report(finished(tmp_path, judged)).read_text(encoding="utf-8")
+    assert 'colspan="8">ruled out: 9 MB to keep, the limit is 5 (on validation: 90.0 %)' in text
+    assert '<th scope="col" class="num">score</th>' in text
+    assert '<td class="num">79.50</td>' in text
+    assert "has the highest score: quality minus its costs" in text
+    assert re.search(r"limits: max_artifact_mb</th><td>5</td>", text)

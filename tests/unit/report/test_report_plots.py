@@ -53,9 +53,8 @@ def test_best_arm_stands_at_the_top(made):
 
 
 def test_zero_has_its_own_place_on_the_log_axis(made):
-    view = plots.quality(made)[0]
+    view = next(view for view in plots.quality(made) if view["name"] == "trained parameters")
     axis = view["figure"]["layout"]["xaxis"]
-    assert view["name"] == "trained parameters"
     assert axis["ticktext"][axis["tickvals"].index(min(axis["tickvals"]))] == "0"
     others = view["figure"]["data"][1]
     assert set(others["x"]) == {min(axis["tickvals"])}
@@ -113,3 +112,17 @@ def test_svg_of_a_loss_and_of_nothing():
     loss = standings_svg(verdict(standings=(standing("lora", 0.41),), metric="nll", facts=facts_))
     assert "0.410 nats" in loss
     assert standings_svg(verdict(standings=())).startswith("<svg")
+
+
+def test_front_is_drawn_on_the_chosen_cost_alone(tmp_path):
+    rows = (standing("lora", 0.812), standing("few_shot", 0.74), standing("majority", 0.4, cost={"prompt_tokens": 0.0}))
+    judged = verdict(standings=rows, facts={**verdict().facts, "front": ["majority", "lora"]}, contrasts=())
+    finished(tmp_path, judged)
+    made = facts(read_verdict(tmp_path), open_ledger(tmp_path), folder=tmp_path)
+    first, *others = [view["figure"]["data"] for view in plots.quality(made)]
+    steps = next(trace for trace in first if trace["mode"] == "lines")
+    zero = min(plots.quality(made)[0]["figure"]["layout"]["xaxis"]["tickvals"])
+    assert (steps["x"], steps["line"]["shape"]) == ([zero, 31.0], "hv")
+    assert steps["y"] == [pytest.approx(40.0), pytest.approx(81.2)]
+    assert all(trace["mode"] != "lines" for view in others for trace in view)
+    go.Figure(coloured(plots.quality(made)[0]["figure"]))

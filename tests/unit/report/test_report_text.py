@@ -66,3 +66,30 @@ def test_records_that_were_cut_are_told(tmp_path):
     ledger.close()
     said = painted(tmp_path)
     assert said.count(f"few_shot, seed {job.seed + 1}, test: of 150 records 3 lost demonstrations to fit") == 1
+
+
+def test_front_trials_and_what_would_change_it(tmp_path):
+    text = " ".join(painted(tmp_path).split())
+    assert "None tested is better for less (prompt tokens per request, plain means): lora." in text
+    assert "Settings tried: peft 1 (lora 1); prompting 3 (few_shot 2, zero_shot 1)." in text
+    assert "What would change this - zero_shot (60.3 %) is the better bargain where a prompt token is worth" in text
+    assert "- A larger budget would have room for more: the second and third seed of full." in text
+
+
+def test_an_arm_that_is_ruled_out_keeps_its_validation_figure(tmp_path):
+    why = "first token takes 181 ms, the limit is 100"
+    rows = (standing("zero_shot", 0.6), standing("lora", None, status="ruled out", why=why, validation=0.83))
+    text = painted(tmp_path, verdict(standings=rows, contrasts=(), winners=("zero_shot",), recommended="zero_shot"))
+    assert f"x lora: {why} (on validation: 83.0 %)" in text
+    assert "81.2 %" not in text.partition("Standings")[2]
+
+
+def test_scores_are_a_column_where_the_study_weighs_costs(tmp_path):
+    rows = (standing("lora", 0.812, score=80.75), standing("zero_shot", 0.603))
+    decision = {"cost": "serving", "prefer": "cheapest", "limits": {}, "weights": {"serving": 0.01}}
+    judged = verdict(standings=rows, contrasts=(), facts={**verdict().facts, "decision": decision})
+    text = painted(tmp_path, judged)
+    assert "80.75" in text
+    assert "> recommended: the highest score of the best" in text
+    (tmp_path / "plain").mkdir()
+    assert "score" not in painted(tmp_path / "plain").partition("Standings")[2].partition("What each")[0]

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from tuneoff.stats.crossed import components, spread
+from tuneoff.stats.crossed import Components, components, half_width, p_value, spread
 from tuneoff.stats.interval import crossed_interval
 from tuneoff.stats.paired import paired
 
@@ -38,6 +39,47 @@ def test_a_negative_part_never_makes_the_interval_narrower_than_the_records_allo
     assert c.ms_record == 0
     assert c.ms_rest > 0
     assert spread(c).variance == pytest.approx(c.ms_rest / 8)
+
+
+def test_the_wider_of_two_half_widths_by_hand():
+    c = Components(records=100, seeds=3, ms_record=0.3, ms_seed=2.2, ms_rest=0.2)
+    s = spread(c)
+    of_records, of_seeds = 0.3 / 300, 2.0 / 300
+    assert s.variance == pytest.approx(of_records + of_seeds)
+    howe = np.sqrt(of_records * stats.t.ppf(0.975, 99) ** 2 + of_seeds * stats.t.ppf(0.975, 2) ** 2)
+    satterthwaite = np.sqrt(s.variance) * stats.t.ppf(0.975, s.df)
+    assert half_width(s) == pytest.approx(max(howe, satterthwaite))
+    assert howe != pytest.approx(satterthwaite, rel=0.01)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_p_is_five_percent_where_the_interval_ends(seed):
+    rng = np.random.default_rng(seed)
+    x_RS = rng.normal(size=(50, 1)) + 0.2 * seed * rng.normal(size=(1, 3)) + rng.normal(size=(50, 3))
+    s = spread(components(x_RS))
+    assert p_value(half_width(s), s) == pytest.approx(0.05)
+    assert p_value(-1.01 * half_width(s), s) < 0.05 < p_value(0.99 * half_width(s), s)
+    assert p_value(0.0, s) == 1.0
+
+
+def test_seeds_against_a_fixed_arm_by_satterthwaite_alone_would_be_wrong_too_often():
+    """Its t on V alone, without the wider half width, is what this rule was before."""
+    rng = np.random.default_rng(8)
+    shipped, alone = [], []
+    for _ in range(1500):
+        c = components(
+            0.35 * rng.normal(size=(60, 1)) + 0.15 * rng.normal(size=(1, 3)) + 0.1 * rng.normal(size=(60, 3))
+        )
+        diff, s = _mean_of(c, rng), spread(c)
+        shipped.append(p_value(diff, s) < 0.05)
+        alone.append(2 * stats.t.sf(abs(diff) / np.sqrt(s.variance), s.df) < 0.05)
+    assert np.mean(shipped) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 1500)
+    assert np.mean(alone) > np.mean(shipped) + 0.015
+
+
+def _mean_of(c, rng) -> float:
+    """A mean drawn beside mean squares: for normal numbers the two are independent."""
+    return float(rng.normal() * np.sqrt(0.35**2 / c.records + 0.15**2 / 3 + 0.1**2 / (3 * c.records)))
 
 
 def test_one_record_has_no_mean_squares():

@@ -47,3 +47,18 @@ def test_a_loss_has_its_own_bounds():
 def test_wilson_of_a_share():
     mean, low, high = wilson(75, 100)
     assert (mean, round(low, 3), round(high, 3)) == (0.75, 0.657, 0.825)
+
+
+def test_several_seeds_of_one_answer_each_are_like_wilson():
+    """Seeds that agree leave one run's records: Wilson's interval, but for t in place of z and n - 1 in place of n."""
+    x_R = np.array([1.0] * 190 + [0.0] * 10)
+    ours = crossed_interval(np.repeat(x_R[:, None], 3, axis=1))
+    assert ours == pytest.approx(wilson(190, 200), abs=5e-4)
+    assert ours.mean - ours.low > 1.3 * (ours.high - ours.mean)
+
+
+def test_scores_near_the_end_keep_inside():
+    x_RS = np.ones((50, 3))
+    x_RS[0, 0] = 0.0
+    mean, low, high = crossed_interval(x_RS)
+    assert low < mean < high < 1.0

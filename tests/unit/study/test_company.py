@@ -76,7 +76,9 @@ def test_a_study_in_company_gives_what_arms_alone_give(plan, base, tmp_path, mon
     arms = ("lora", "soft_prompt")
     together = conducted(plan, base, tmp_path / "together", arms)
     ledger = Ledger(tmp_path / "together" / "ledger.sqlite")
-    assert [len(row["detail"].split()) for row in ledger.events() if row["what"] == "together"] == [2, 2]
+    assert [len(row["detail"].split()) for row in ledger.events() if row["what"] == "together"] == [2, 2, 2, 2], (
+        "three rungs of the first seed, then the second seed"
+    )
     ledger.close()
     monkeypatch.setattr("tuneoff.study.company.MOST_ROWS", 1)
     alone = conducted(plan, base, tmp_path / "alone", arms)
@@ -87,7 +89,7 @@ def test_a_study_in_company_gives_what_arms_alone_give(plan, base, tmp_path, mon
 
 
 def test_what_fails_in_company_is_done_alone(plan, base, tmp_path, monkeypatch):
-    def broken(self, jobs, tick):
+    def broken(self, jobs, rung, tick):
         raise RuntimeError("not in company")
         yield
 

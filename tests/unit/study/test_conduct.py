@@ -7,69 +7,13 @@ import pytest
 import torch
 from filelock import FileLock
 
-from tiny_study import job_rows, put_rows, rows, standings, table
+from conducted import ARMS, Study, tiny
+from tiny_study import put_rows, rows, standings
 from tuneoff.core.errors import ResourceError, StudyError
-from tuneoff.models.base import Base
-from tuneoff.models.tiny import tiny_model
-from tuneoff.study.conduct import Watch, conduct
-from tuneoff.study.plan import make_plan
-from tuneoff.study.spec import StudySpec
 from tuneoff.study.store import Ledger
 from tuneoff.study.work import Worker
 
 torch.set_num_threads(1)
-ARMS = ("zero_shot", "few_shot", "lora")
-
-
-class Told(Watch):
-    """Keeps what it is told."""
-
-    def __init__(self):
-        self.jobs, self.failures, self.phases, self.steps = [], {}, [], []
-
-    def phase(self, text):
-        self.phases.append(text)
-
-    def job(self, label, work_done, work_left):
-        self.jobs.append(label)
-        assert work_left >= 0
-
-    def step(self, step, steps, value):
-        self.steps.append((step, steps, value))
-
-    def done(self, label, figure, why=""):
-        if why:
-            self.failures[label] = why
-
-
-class Study:
-    """A folder with data, a plan on demand, and one base that counts how often it was opened."""
-
-    def __init__(self, folder, base):
-        self.folder, self.run, self.base, self.opened = folder, folder / "run", base, 0
-        put_rows(folder / "data.jsonl", rows())
-
-    def plan(self, arms=ARMS, **more):
-        return make_plan(StudySpec.build({**table(arms, **more), "folder": str(self.folder)}, "study.toml"))
-
-    def conduct(self, arms=ARMS, *, retry=False, **more):
-        self.told = Told()
-        return conduct(self.plan(arms, **more), self.run, self.open, self.told, retry=retry)
-
-    def open(self):
-        self.opened += 1
-        return self.base
-
-    def jobs(self):
-        return {(row["arm"], row["trial"], row["seed"]): row for row in job_rows(self.run)}
-
-    def attempts(self):
-        return {place: row["attempts"] for place, row in self.jobs().items()}
-
-
-def tiny(seed=0, fingerprint="tiny"):
-    net, tokenizer = tiny_model("llama", seed=seed)
-    return Base(net, tokenizer, fingerprint=fingerprint)
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +35,12 @@ def study(finished, tmp_path):
     copy = Study(tmp_path, finished.base)
     shutil.copytree(finished.run, copy.run)
     return copy
+
+
+def started_and_tested(arm):
+    """What a watch is told of one trained arm with two seeds."""
+    fitted = [f"{arm}, seed 1 to rung 1", f"{arm}, seed 1 to rung 2", f"{arm}, seed 1", f"{arm}, seed 2"]
+    return [*fitted, f"test: {arm}, seed 1", f"test: {arm}, seed 2"]
 
 
 def refused(study, *words, **more):
@@ -152,7 +102,7 @@ def test_an_added_arm_runs_its_own_jobs_only(study, finished):
     new = {place: n for place, n in study.attempts().items() if place not in finished.attempts()}
     assert new == {("ia3", 0, 0): 1, ("ia3", 0, 1): 1}
     assert {place: n for place, n in study.attempts().items() if place not in new} == finished.attempts()
-    assert study.told.jobs == ["ia3, seed 1", "ia3, seed 2", "test: ia3, seed 1", "test: ia3, seed 2"]
+    assert study.told.jobs == started_and_tested("ia3")
     old, now = ({s.arm: s.mean for s in v.standings} for v in (finished.verdict, verdict))
     assert {arm: now[arm] for arm in old} == old
     assert verdict.test_opened == 2
@@ -190,7 +140,7 @@ def test_another_name_for_an_arm_is_no_new_work(study, finished):
 
 def test_other_knobs_are_a_new_arm(study):
     study.conduct(methods={"lora": {"rank": 2}})
-    assert study.told.jobs == ["lora, seed 1", "lora, seed 2", "test: lora, seed 1", "test: lora, seed 2"]
+    assert study.told.jobs == started_and_tested("lora")
 
 
 def test_another_margin_is_judged_anew_without_the_model(study, finished):
@@ -281,10 +231,10 @@ def test_a_failing_arm_is_a_row_and_the_others_go_on(base, tmp_path):
 def test_reasons_of_failures(base, tmp_path, monkeypatch, error):
     fit = Worker.fit
 
-    def failing(self, job, tick):
+    def failing(self, job, rung, tick):
         if job.arm.name == "lora":
             raise error
-        return fit(self, job, tick)
+        return fit(self, job, rung, tick)
 
     monkeypatch.setattr(Worker, "fit", failing)
     study = Study(tmp_path, base)
@@ -306,10 +256,10 @@ def test_reasons_of_failures(base, tmp_path, monkeypatch, error):
 def test_a_full_disk_is_nobodys_failure(base, tmp_path, monkeypatch):
     fit = Worker.fit
 
-    def full(self, job, tick):
+    def full(self, job, rung, tick):
         if job.arm.name == "lora":
             raise OSError(28, "No space left on device")
-        return fit(self, job, tick)
+        return fit(self, job, rung, tick)
 
     study = Study(tmp_path, base)
     monkeypatch.setattr(Worker, "fit", full)
@@ -350,7 +300,7 @@ def test_a_study_broken_off_anywhere_ends_the_same(finished, base, tmp_path, mon
 def test_what_the_watch_is_told(base, tmp_path):
     study = Study(tmp_path, base)
     study.conduct(("zero_shot", "lora"), seeds=1)
-    assert study.told.phases == ["loading model", "judging"]
+    assert (study.told.phases[0], study.told.phases[-1]) == ("loading model", "judging")
     assert study.told.jobs[:3] == ["majority", "tfidf", "zero_shot"]
     assert "test: lora, seed 1" in study.told.jobs
     assert (3, 3, None) in study.told.steps

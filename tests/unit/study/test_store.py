@@ -6,6 +6,7 @@ import pytest
 
 from tuneoff.core.cost import Cost
 from tuneoff.core.errors import ResourceError, StudyError
+from tuneoff.core.rungs import LAST
 from tuneoff.study.outcome import JobRow, Outcome, Point
 from tuneoff.study.store import Ledger
 
@@ -42,6 +43,79 @@ def test_a_job_goes_its_way(ledger):
     assert [event["what"] for event in ledger.events()] == ["start", "done", "tested"]
 
 
+def test_a_job_waits_at_its_rungs(ledger):
+    ledger.add_job(job())
+    for rung in (1, 2):
+        ledger.start("k")
+        ledger.pause("k", rung, Cost(train_tokens=rung), [outcome(step=rung, stats=(rung / 10,))])
+        row = ledger.jobs()[0]
+        assert (row.status, row.rung, row.attempts, row.cost.train_tokens) == ("paused", rung, 1, rung)
+    ledger.start("k")
+    assert (ledger.jobs()[0].status, ledger.jobs()[0].rung, ledger.jobs()[0].attempts) == ("running", 2, 1)
+    ledger.finish("k", Cost(), [outcome()])
+    assert (ledger.jobs()[0].status, ledger.jobs()[0].rung) == ("done", LAST)
+    assert sorted(row.step for row in ledger.outcomes(split="validation")) == [0, 1, 2]
+    assert ledger.outcomes(split="validation", step=2)[0].stats == (0.2,)
+    events = [(event["what"], event["detail"]) for event in ledger.events()]
+    assert events == [
+        ("start", ""),
+        ("paused", "rung 1"),
+        ("start", ""),
+        ("paused", "rung 2"),
+        ("start", ""),
+        ("done", ""),
+    ]
+
+
+def test_a_job_that_was_broken_off_is_another_attempt_and_one_that_waited_is_not(ledger):
+    ledger.add_job(job())
+    ledger.start("k")
+    ledger.start("k")
+    assert ledger.jobs()[0].attempts == 2
+    ledger.pause("k", 1, Cost(), [])
+    ledger.start("k")
+    assert ledger.jobs()[0].attempts == 2
+    ledger.start("k")
+    assert ledger.jobs()[0].attempts == 3
+
+
+def test_what_is_dropped_keeps_its_rung_and_may_come_back(ledger):
+    ledger.add_job(job())
+    ledger.start("k")
+    ledger.pause("k", 1, Cost(train_tokens=5), [outcome(step=1)])
+    ledger.drop("k", "not pursued")
+    row = ledger.jobs()[0]
+    assert (row.status, row.why, row.rung, row.cost.train_tokens) == ("dropped", "not pursued", 1, 5)
+    assert len(ledger.outcomes(split="validation")) == 1
+    ledger.start("k")
+    ledger.finish("k", Cost(), [outcome()])
+    row = ledger.jobs()[0]
+    assert (row.status, row.why, row.attempts) == ("done", "", 2)
+
+
+def test_what_is_done_stays_done_and_keeps_the_reason_until_it_is_tested(ledger):
+    ledger.add_job(job())
+    ledger.finish("k", Cost(), [])
+    ledger.drop("k", "worse")
+    assert (ledger.jobs()[0].status, ledger.jobs()[0].why) == ("done", "worse")
+    ledger.finish_test("k", Cost(), [])
+    assert (ledger.jobs()[0].status, ledger.jobs()[0].why) == ("done", "")
+
+
+def test_a_pause_is_whole_or_not_at_all(ledger):
+    ledger.add_job(job())
+    ledger.start("k")
+
+    def breaking():
+        yield outcome("a", step=1)
+        raise KeyError("pulled the plug")
+
+    with pytest.raises(KeyError):
+        ledger.pause("k", 1, Cost(), breaking())
+    assert ledger.outcomes(split="validation") == []
+    assert (ledger.jobs()[0].status, ledger.jobs()[0].rung) == ("running", 0)
+
+
 def test_a_failed_job_keeps_its_reason(ledger):
     ledger.add_job(job())
     ledger.start("k")
@@ -64,8 +138,8 @@ def test_outcomes_come_back_as_they_were(ledger):
         outcome("c", stats=(), step=3, phrasing=2),
     ]
     ledger.finish("k", Cost(), rows)
-    assert ledger.outcomes(split="validation") == rows
-    assert ledger.outcomes(split="validation", metric="accuracy", job="k") == rows
+    assert ledger.outcomes(split="validation", phrasing=None) == rows
+    assert ledger.outcomes(split="validation", metric="accuracy", job="k") == [row for row in rows if not row.phrasing]
     assert ledger.outcomes(split="test") == []
     assert ledger.outcomes(split="validation", metric="nll") == []
     assert ledger.outcomes(split="validation", job="other") == []

@@ -6,89 +6,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from judged_run import RECORDS, Run
 from tuneoff.core.cost import Cost
 from tuneoff.core.errors import StudyError
-from tuneoff.data.task import Task
-from tuneoff.study.outcome import JobRow, Outcome
-from tuneoff.study.store import Ledger
-from tuneoff.study.verdict import judge, read_verdict, write_verdict
-
-TASK = Task(name="tickets", kind="choice", labels=("no", "yes"))
-FAMILIES = {
-    "majority": "baseline",
-    "tfidf": "baseline",
-    "zero_shot": "prompting",
-    "few_shot": "prompting",
-    "lora": "peft",
-    "dora": "peft",
-    "soft_prompt": "prompt tuning",
-}
-RANDOM = {"lora", "dora", "soft_prompt"}
-TOKENS = {"majority": 0.0, "tfidf": 0.0, "zero_shot": 40.0, "few_shot": 300.0}
-RECORDS = 200
-
-
-class Run:
-    """A ledger that tests write arms into."""
-
-    def __init__(self, folder, records=RECORDS):
-        self.ledger = Ledger(folder / "ledger.db", create=True)
-        self.records = records
-        self.arms = []
-
-    def job(self, arm, seed=0, trial=0):
-        if arm not in self.arms:
-            self.arms.append(arm)
-        key = f"{arm}/{trial}/{seed}"
-        self.ledger.add_job(
-            JobRow(key=key, arm=arm, trial=trial, seed=seed, status="planned", folder=f"artifacts/{key}")
-        )
-        return key
-
-    def arm(
-        self, name, right, *, seeds=1, answers=None, validation=None, unscored=(), cost=None, metric="accuracy", trial=0
-    ):
-        """right: [seeds][records] scores, or a share that is right on the first records."""
-        matrix = self._matrix(right, seeds)
-        for seed, scores in enumerate(matrix):
-            key = self.job(name, seed, trial)
-            price = cost or Cost(prompt_tokens=TOKENS.get(name, 45.0), artifact_bytes=1000, train_s=10.0)
-            self.ledger.finish(key, price, _checked(key, metric, validation[seed]) if validation else [])
-            rows = [
-                Outcome(
-                    job=key,
-                    record=f"r{at:04}",
-                    metric=metric,
-                    split="test",
-                    stats=None if at in unscored else tuple(np.atleast_1d(score).tolist()),
-                    why="grader timed out" if at in unscored else "",
-                    answer=answers[at] if answers else str(at % 2),
-                )
-                for at, score in enumerate(scores)
-            ]
-            self.ledger.finish_test(key, price, rows)
-
-    def _matrix(self, right, seeds):
-        if np.isscalar(right):
-            return [[float(at < right * self.records) for at in range(self.records)]] * seeds
-        return right
-
-    def verdict(self, **other):
-        settings = {
-            "metric": "accuracy",
-            "others": (),
-            "task": TASK,
-            "families": FAMILIES,
-            "random_arms": RANDOM,
-            "margin": 0.01,
-            "study": "tickets",
-            "arms": self.arms,
-        }
-        return judge(self.ledger, **{**settings, **other})
-
-
-def _checked(key, metric, value):
-    return [Outcome(job=key, record="v", metric=metric, split="validation", stats=(value,))]
+from tuneoff.study.outcome import Outcome
+from tuneoff.study.verdict import read_verdict, write_verdict
 
 
 @pytest.fixture
@@ -150,7 +72,7 @@ def test_nothing_better_than_the_majority(run):
     assert verdict.reason.startswith(
         "Nothing here is measurably better than always saying 'no' (majority): accuracy 63.0 %"
     )
-    assert "Do not train for this." in verdict.reason
+    assert "Training is not shown to pay for this; with more test records or seeds it may be." in verdict.reason
     assert "would settle it" in verdict.reason
     assert "Tuning" not in verdict.reason
 
@@ -381,7 +303,7 @@ def test_verdict_json_is_read_back_whole(run, tmp_path):
     write_verdict(verdict, path)
     assert read_verdict(path) == verdict
     table = json.loads(path.read_text())
-    assert table["version"] == 1
+    assert table["version"] == 2
     assert {"winners", "recommended", "standings", "contrasts", "reason"} <= set(table)
     assert {"arm", "metric", "mean", "low", "high", "n_test", "seeds", "cost"} <= set(table["standings"][0])
     assert {"a", "b", "diff", "low", "high", "p_holm", "different"} <= set(table["contrasts"][0])

@@ -8,9 +8,11 @@ import torch
 from tiny_study import put_rows, rows, table
 from tuneoff.core.cost import Cost
 from tuneoff.core.errors import ConfigError
+from tuneoff.core.rungs import LAST
 from tuneoff.models.base import Base
 from tuneoff.models.tiny import tiny_model
 from tuneoff.study.bundle import load_tuned
+from tuneoff.study.course import course_records
 from tuneoff.study.plan import make_plan
 from tuneoff.study.ready import Ready
 from tuneoff.study.spec import StudySpec
@@ -35,12 +37,12 @@ def base():
 
 @pytest.fixture
 def worker(base, tmp_path):
-    def of(*arms, tables=None, **more):
+    def of(*arms, tables=None, run="run", **more):
         put_rows(tmp_path / "data.jsonl", rows() if tables is None else tables)
         put_rows(tmp_path / "mixture.jsonl", MIXTURE)
         more["data"] = {**SMALL, **more.get("data", {})}
         spec = StudySpec.build({**table(arms, **more), "folder": str(tmp_path)}, "study.toml")
-        return Worker(make_plan(spec), base, tmp_path / "run")
+        return Worker(make_plan(spec), base, tmp_path / run)
 
     return of
 
@@ -122,7 +124,7 @@ def test_another_seed_is_another_result(worker):
 def test_the_curve_of_two_stages_goes_on(worker):
     work = worker("lora -> soft_prompt", train={"epochs": 2, "checks": 2})
     points = work.fit(job(work, "lora -> soft_prompt")).points
-    assert [p.step for p in points] == [2, 4, 6, 8]
+    assert [p.step for p in points] == [1, 4, 5, 8]
     assert all(p.value is not None and p.train_loss is not None for p in points)
 
 
@@ -131,7 +133,9 @@ def test_demonstrations_are_not_trained_on(worker):
     prompt = work.prompt(job(work, "few_shot + lora"))
     shown = {record.id for record in prompt.demonstrations}
     assert len(shown) == 8
-    assert {record.id for record in work._unseen(prompt)} == {r.id for r in work.plan.data.train} - shown
+    assert {record.id for record in work.unseen(job(work, "few_shot + lora"), prompt)} == {
+        r.id for r in work.plan.data.train
+    } - shown
 
 
 def test_the_calibrated_twin_takes_the_prior_off(worker, base):
@@ -170,7 +174,7 @@ def test_free_text_is_generated_and_scored(worker):
 def test_instruction_tuning_learns_from_the_mixture_alone(worker):
     work = worker("instruction_tuning", methods={"instruction_tuning": {"mixture": "mixture.jsonl"}})
     one = job(work, "instruction_tuning")
-    records = work._course(one.arm.stages[0].course)
+    records = course_records(one.arm.stages[0].course, work.plan.data)
     assert len(records) == 24
     assert all(record.instruction for record in records)
     fitted = work.fit(one)
@@ -195,9 +199,74 @@ def test_a_mixture_that_is_not_named(worker):
     assert "instruction tuning needs a mixture of tasks" in str(caught.value)
 
 
+WAITING = {"epochs": 3.0, "checks": 4}  # six steps, checks at 1, 2, 4, 6
+
+
+def curve(fitted):
+    return [(point.step, point.train_loss, point.value) for point in fitted.points]
+
+
+def waited(worker, entry, **more):
+    """The job at each rung, every time by another process; and asked a second time where it waits."""
+    reached = []
+    for rung in range(1, LAST + 1):
+        work = worker(entry, run="waited", train=WAITING, **more)
+        reached.append(work.fit(job(work, entry), rung))
+        if rung < LAST:
+            again = worker(entry, run="waited", train=WAITING, **more)
+            anew = again.fit(job(again, entry), rung)
+            assert (anew.outcomes, curve(anew)) == (reached[-1].outcomes, curve(reached[-1]))
+    return reached
+
+
+@pytest.mark.parametrize(
+    ("entry", "more"),
+    [
+        ("lora", {}),
+        ("soft_prompt_after", {}),
+        ("full", {}),
+        ("few_shot + lora", {}),
+        ("lora -> soft_prompt", {}),
+        ("full -> lora", {}),
+        ("instruction_tuning", {"methods": {"instruction_tuning": {"mixture": "mixture.jsonl"}}}),
+        ("instruction_tuning -> lora", {"methods": {"instruction_tuning": {"mixture": "mixture.jsonl"}}}),
+        ("lora", {"tables": QUESTIONS}),
+    ],
+)
+def test_a_job_that_waits_at_each_rung_ends_as_one_that_runs_through(worker, base, entry, more):
+    before = weights(base)
+    one = worker(entry, train=WAITING, **more)
+    whole = one.fit(job(one, entry))
+    reached = waited(worker, entry, **more)
+    assert same(before, base), "the base comes back as it was"
+    assert [{o.step for o in fitted.outcomes} for fitted in reached] == [{1}, {2}, {0}]
+    assert {len(fitted.outcomes) for fitted in reached} == {len(whole.outcomes)}
+    assert reached[-1].outcomes == whole.outcomes
+    assert curve(reached[-1]) == curve(whole)
+    assert all(curve(fitted) == curve(whole)[: len(fitted.points)] for fitted in reached)
+    spent = [fitted.cost.train_tokens for fitted in reached]
+    assert spent == sorted(spent)
+    assert spent[0] < spent[-1]
+    assert spent[-1] == whole.cost.train_tokens
+    if "full" not in entry:
+        two = worker(entry, run="waited", train=WAITING, **more)
+        tuned = [work.tuned(job(work, entry)).parts[-1].tensors for work in (one, two)]
+        assert all(torch.equal(own[name], tuned[1][at][name]) for at, own in tuned[0].items() for name in own)
+
+
+def test_what_lies_aside_of_a_job_can_be_forgotten(worker):
+    work = worker("lora -> soft_prompt", train=WAITING)
+    one = job(work, "lora -> soft_prompt")
+    work.fit(one, 1)
+    assert len(list((work.folder / "aside").iterdir())) == 2
+    assert not work.place(one).exists(), "no bundle before the end"
+    work.forget_aside(one)
+    assert list((work.folder / "aside").iterdir()) == []
+
+
 def test_ticks_tell_how_far(worker):
     work, ticks = worker("lora"), []
-    work.fit(job(work, "lora"), lambda *tick: ticks.append(tick))
+    work.fit(job(work, "lora"), tick=lambda *tick: ticks.append(tick))
     assert [tick[:2] for tick in ticks if tick[2] is None] == [(1, 2), (2, 2)]
     assert [tick[0] for tick in ticks if tick[2] is not None] == [1, 2]
 

@@ -1,0 +1,319 @@
+"""How fast each arm is on this machine, found out by doing a little of it: a few steps, a few answers, one save.
+
+    measure_rates(plan, base, folder, allowance_s=60).of(plan.arm("lora"))
+    ArmRate(tokens=(37.2,), token_s=(0.0061,), record_s=0.11, peak_bytes=612_000_000, ...)
+
+Arms train as they will in the run, those that share a pass together; nothing of it is kept, and the base is left as it
+was, bit for bit. Arms that differ in their learning rate alone share what was measured.
+"""
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from statistics import fmean
+from typing import NamedTuple, TypeVar
+
+from tuneoff.core.errors import ResourceError
+from tuneoff.core.identity import content_hash
+from tuneoff.data.prompt import Prompt
+from tuneoff.data.record import Record
+from tuneoff.engine.attach import Worn
+from tuneoff.engine.cache import ContextCache
+from tuneoff.engine.examples import Example, shared_start
+from tuneoff.engine.learner import Check, Trained
+from tuneoff.evaluation.run import answer_examples, right_answer_losses
+from tuneoff.models.base import Base
+from tuneoff.study.arm import Arm, Job, Part, Stage
+from tuneoff.study.bundle import Tuned, save_tuned
+from tuneoff.study.company import groups
+from tuneoff.study.plan import Plan
+from tuneoff.study.work import Fitted, Worker
+
+__all__ = ["ALLOWANCE_S", "ArmRate", "Rates", "measure_rates", "rate_key"]
+
+ALLOWANCE_S = 60.0  # at most, and at most a tenth of the budget
+STEPS = 3  # the first of them is alone and meets its records for the first time; the others are what a run is made of
+FEWEST, MOST = 2, 16  # records of a look
+BOTH_WAYS = 3.0  # a forward and a backward pass, in forward passes
+TIMES = ("before_s", "took_s", "forward_s")  # of Rates
+WRITTEN = 8  # tokens that are generated to see how long one takes
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ArmRate:
+    """What an arm takes here, in seconds. records, tokens, token_s: by stage.
+
+    records: how many it learns from. tokens: real ones of such a record. token_s: a trained token, forward, backward
+    and step. start_s: a job's beginning, whenever it goes on: prompt, adapters, encoding. aside_s: to put its state
+    aside at a check. keep_s, open_s: to save what it learned, to load it for the test. shared_s: the start that all
+    prompts share, when a split is answered. record_s: an answered record; first_s: more, where its context is kept and
+    this is the first time. peak_bytes: of an optimiser step; None: nothing is trained, or it cannot be told here.
+    """
+
+    records: tuple[int, ...] = ()
+    tokens: tuple[float, ...] = ()
+    token_s: tuple[float, ...] = ()
+    start_s: float = 0.0
+    aside_s: float = 0.0
+    keep_s: float = 0.0
+    open_s: float = 0.0
+    shared_s: float = 0.0
+    record_s: float = 0.0
+    first_s: float = 0.0
+    peak_bytes: int | None = None
+
+    @classmethod
+    def read(cls, table: Mapping) -> "ArmRate":
+        own = {each.name: table[each.name] for each in fields(cls)}
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in own.items()})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rates:
+    """All arms by `rate_key`. before_s: to load the model, and what else was done first. took_s: to measure.
+
+    forward_s: a token forward, nothing worn.
+    """
+
+    arms: Mapping[str, ArmRate] = field(default_factory=dict)
+    before_s: float = 0.0
+    took_s: float = 0.0
+    forward_s: float = 0.0
+
+    def of(self, arm: Arm) -> ArmRate:
+        return self.arms[rate_key(arm)]
+
+    def covers(self, arms: Iterable[Arm]) -> bool:
+        return all(rate_key(arm) in self.arms for arm in arms)
+
+    def as_json(self) -> str:
+        table = {key: asdict(rate) for key, rate in self.arms.items()}
+        return json.dumps({name: getattr(self, name) for name in TIMES} | {"arms": table})
+
+    @classmethod
+    def read(cls, text: str) -> "Rates":
+        """What `as_json` wrote."""
+        table = json.loads(text)
+        arms = {key: ArmRate.read(own) for key, own in table["arms"].items()}
+        return cls(arms=arms, **{name: table[name] for name in TIMES})
+
+
+def rate_key(arm: Arm) -> str:
+    """Equal for arms that take equally long: neither the learning rate nor a calibration counts."""
+    parts = [[part.name, _without_rate(part).content()] for part in arm.parts]
+    return content_hash([parts, [len(stage.parts) for stage in arm.stages], arm.given and arm.given.content])
+
+
+def _without_rate(part: Part):
+    method = part.method
+    return method.model_copy(update={"lr": 1.0}) if "lr" in type(method).model_fields else method
+
+
+def measure_rates(
+    plan: Plan,
+    base: Base,
+    folder: Path,
+    *,
+    known: Rates | None = None,
+    before_s: float = 0.0,
+    allowance_s: float = ALLOWANCE_S,
+) -> Rates:
+    """Measure every arm that is not `known` yet. folder: the run folder; what is written there is removed.
+
+    allowance_s: about how long it may take; with less, fewer records are looked at. An arm that cannot be run is given
+    no time, as it will take none. Raises ResourceError where memory or disk run out.
+    """
+    began = time.perf_counter()
+    known = known or Rates(before_s=before_s)
+    new = {rate_key(arm): arm for arm in plan.arms if rate_key(arm) not in known.arms}
+    if not new:
+        return known
+    place = folder / "aside" / "measure"
+    try:
+        probe = Probe(plan, base, place)
+        probe.settle(list(new.values()), allowance_s)
+        measured = {rate_key(arm): rate for arm, rate in probe.measure(list(new.values()))}
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+    took_s = known.took_s + time.perf_counter() - began
+    return replace(known, arms={**known.arms, **measured}, took_s=took_s, forward_s=probe.forward_s)
+
+
+class Lesson(NamedTuple):
+    """What a stage learns from: how many records of so many tokens, and how many tokens a look at it takes."""
+
+    records: int
+    tokens: float
+    looked_at: int
+
+
+class Look(NamedTuple):
+    """One job after its few steps. ended: when. seconds: of the steps. asides: how often its state was put aside."""
+
+    ended: float
+    seconds: float
+    asides: int
+    rate: ArmRate
+
+
+class Probe(Worker):
+    """A worker that takes a few steps with each arm instead of all, looks at the clock, and keeps nothing."""
+
+    def __init__(self, plan: Plan, base: Base, folder: Path):
+        super().__init__(plan, base, folder)
+        self.few, self.batch_size, self.longer = FEWEST, plan.schedule.batch_size, 1.0
+        self.forward_s = 0.0
+        self._lessons: dict[tuple[str, int], Lesson] = {}
+        self._looks: list[Look] = []
+
+    def settle(self, arms: Sequence[Arm], allowance_s: float) -> None:
+        """Warm up, and choose how much to look at, so that all looks together fit the allowance."""
+        prompt = Prompt(instruction=self.task.instruction, template=self.plan.spec.prompt.template)
+        examples = self.encode(prompt, spread(self.plan.data.validation, FEWEST, _length))
+        with Worn(self.base) as worn:
+            right_answer_losses(worn, examples)
+            one_s = _seconds(lambda: right_answer_losses(worn, examples)) / len(examples)
+            self.forward_s = one_s / fmean(len(example.ids.ids) for example in examples)
+            if self.task.kind != "choice":
+                self._settle_writing(worn, examples, allowance_s / 2 / (2 * len(arms)))
+        passes = sum(2 + BOTH_WAYS * STEPS * len(arm.stages) for arm in arms if not arm.baseline)
+        self.few = max(FEWEST, min(MOST, int(allowance_s / (one_s * max(passes, 1)))))
+        size = min(self.few, self.batch_size)
+        short = replace(self.plan.schedule, epochs=float(STEPS), batch_size=size, checks=STEPS, patience=0)
+        self.plan = replace(self.plan, schedule=short)
+
+    def _settle_writing(self, worn: Worn, examples: Sequence[Example], allowed_s: float) -> None:
+        """Let answers break off early where to write them whole would take too long; they count as so much longer."""
+        whole = self.task.max_answer_tokens
+        few = replace(self.task, max_answer_tokens=min(WRITTEN, whole))
+        token_s = _seconds(lambda: answer_examples(worn, few, examples)) / few.max_answer_tokens
+        written = max(few.max_answer_tokens, min(whole, int(allowed_s / token_s)))
+        self.task, self.longer = replace(self.task, max_answer_tokens=written), whole / written
+
+    def measure(self, arms: Sequence[Arm]) -> list[tuple[Arm, ArmRate]]:
+        """Each arm with its rate, in some order."""
+        jobs = [self.plan.job(arm, 0, 0, "measure") for arm in arms]
+        measured = []
+        for group in groups(self.plan, jobs):
+            measured += zip([job.arm for job in group], self._measure(group))
+        return measured
+
+    def _measure(self, group: Sequence[Job]) -> list[ArmRate]:
+        """Jobs that train in one pass; where that fails, each alone."""
+        try:
+            return [self._baseline_rate(group[0])] if group[0].arm.baseline else self._rates(group)
+        except ResourceError:
+            raise
+        except Exception:  # whatever it is, the run itself will meet it, and tell
+            if len(group) == 1:
+                return [ArmRate()]
+            return [rate for job in group for rate in self._measure([job])]
+
+    def _baseline_rate(self, job: Job) -> ArmRate:
+        self.fit(job)  # the first call imports what it needs
+        whole_s = _seconds(lambda: self.fit(job))
+        return ArmRate(start_s=whole_s, open_s=whole_s)
+
+    def _rates(self, group: Sequence[Job]) -> list[ArmRate]:
+        self._looks = []
+        began = time.perf_counter()
+        if len(group) > 1:
+            list(self.fit_together(group))
+        else:
+            self.fit(group[0])
+        looks = self._looks
+        spent = sum(look.seconds + look.asides * look.rate.aside_s for look in looks)
+        start_s = max(0.0, looks[0].ended - began - spent) / len(looks)
+        return [replace(look.rate, start_s=start_s) for look in looks]
+
+    def _lesson(self, job: Job, stage: Stage, prompt: Prompt, worn: Worn) -> tuple[list[Example], Callable[[], Check]]:
+        """A few records of what the stage learns from, short and long ones, and a check that takes no time."""
+        examples, _ = super()._lesson(job, stage, prompt, worn)
+        few = spread(examples, self.plan.schedule.batch_size, lambda example: len(example.ids.ids))
+        lengths, looked_at = ([len(example.ids.ids) for example in own] for own in (examples, few))
+        lesson = Lesson(len(examples), fmean(lengths), sum(looked_at))
+        self._lessons[job.key, job.arm.stages.index(stage)] = lesson
+        return few, lambda: Check(0.0, 0.0)
+
+    def _close(self, job: Job, rung: int, tuned: Tuned, curves: Sequence[Trained]) -> Fitted:
+        """Instead of finishing the job: save, load and answer with what it has, by the clock."""
+        ended = time.perf_counter()
+        lessons = [self._lessons[job.key, number] for number in range(len(curves))]
+        keep_s = _seconds(lambda: save_tuned(tuned, self.place(job), self.base))
+        rate = ArmRate(
+            records=tuple(lesson.records for lesson in lessons),
+            tokens=tuple(lesson.tokens for lesson in lessons),
+            token_s=tuple(_step_s(curve) / lesson.looked_at for curve, lesson in zip(curves, lessons)),
+            aside_s=self._aside_s(job),
+            keep_s=keep_s,
+            open_s=_seconds(lambda: self.tuned(job)),
+            peak_bytes=self._peak(curves),
+            **self._answering(tuned),
+        )
+        seconds, asides = sum(curve.seconds for curve in curves), sum(len(curve.points) for curve in curves)
+        self._looks.append(Look(ended, seconds, asides, rate))
+        return Fitted(outcomes=[])
+
+    def _aside_s(self, job: Job) -> float:
+        """To write the state of the job's last stage once more."""
+        if not job.arm.stages:
+            return 0.0
+        aside = self._aside(job, len(job.arm.stages) - 1)
+        return _seconds(lambda: shutil.copyfile(aside, aside.with_suffix(".again")))
+
+    def _peak(self, curves: Sequence[Trained]) -> int | None:
+        """With a whole batch, if all of it were the records': at most."""
+        peaks = [curve.peak_bytes for curve in curves if curve.peak_bytes is not None]
+        return round(max(peaks) * self.batch_size / self.plan.schedule.batch_size) if peaks else None
+
+    def _answering(self, tuned: Tuned) -> dict[str, float]:
+        """shared_s, record_s and first_s, from the same records answered twice where their contexts are kept.
+
+        Text is written by as many rows at once as in the run: a step takes hardly longer with more of them.
+        """
+        records = spread(self.plan.data.validation, self.few if self.task.kind == "choice" else MOST, _length)
+        self.cache, self._scores = ContextCache(self.cache.budget_bytes, self.base.device), {}
+        with tuned.worn(self.base) as worn:
+            kept = worn.text_is_frozen
+            examples = self.encode(tuned.prompt, records, worn.taken)
+            shared, own = _positions(examples, worn.taken)
+        first_s = _seconds(lambda: self._answers(tuned, records)) * self.longer
+        again_s = _seconds(lambda: self._answers(tuned, records)) * self.longer if kept else 0.0
+        shared_s = first_s / self.longer * shared / (shared + own)
+        own_s = max(0.0, first_s - shared_s - again_s) / len(records)
+        again = {"record_s": again_s / len(records), "first_s": own_s} if kept else {"record_s": own_s}
+        return {"shared_s": shared_s, **again}
+
+
+def spread(items: Sequence[Item], count: int, length: Callable[[Item], int]) -> list[Item]:
+    """So many of them, from the shortest to the longest at even distances."""
+    ranked = sorted(items, key=length)
+    count = min(count, len(ranked))
+    return [ranked[int((at + 0.5) * len(ranked) / count)] for at in range(count)]
+
+
+def _step_s(curve: Trained) -> float:
+    """From the steps behind the first check on."""
+    first, last = curve.points[0], curve.points[-1]
+    return (last.seconds - first.seconds) / (last.step - first.step)
+
+
+def _length(record: Record) -> int:
+    return len(record.text)
+
+
+def _positions(examples: Sequence[Example], taken: int) -> tuple[int, int]:
+    """How many positions all examples share, and how many are their own."""
+    shared = shared_start([example.ids.prompt for example in examples])
+    return shared + taken, sum(len(example.ids.ids) - shared for example in examples)
+
+
+def _seconds(run: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    run()
+    return time.perf_counter() - began
