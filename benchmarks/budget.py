@@ -20,11 +20,11 @@ from benchmarks.harness import Settings
 from tuneoff.core.budget import parse_budget
 from tuneoff.core.errors import StudyError
 from tuneoff.data.record import Record
+from tuneoff.study.budget.forecast import Forecast
+from tuneoff.study.budget.spending import CORRECTION, FORECAST
 from tuneoff.study.conduct import conduct, open_base
-from tuneoff.study.forecast import Forecast
 from tuneoff.study.plan import make_plan
 from tuneoff.study.spec import StudySpec
-from tuneoff.study.spending import CORRECTION, FORECAST
 from tuneoff.study.store import Ledger
 
 __all__ = ["STUDIES", "Small", "budget_kept"]

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from tuneoff.report.svg import standings_svg
-from tuneoff.study.judgement import Verdict
-from tuneoff.study.verdict import read_verdict
+from tuneoff.study.verdict.judge import read_verdict
+from tuneoff.study.verdict.judgement import Verdict
 
 HEAD = "| arm | {metric} | 95 % interval | seeds | trained | training, s | bytes | prompt tokens |"
 

@@ -7,7 +7,7 @@ from tuneoff.data.task import Task
 from tuneoff.study.outcome import AxisRow, JobRow, Outcome
 from tuneoff.study.spec import DecisionSpec
 from tuneoff.study.store import Ledger
-from tuneoff.study.verdict import judge
+from tuneoff.study.verdict.judge import judge
 
 TASK = Task(name="tickets", kind="choice", labels=("no", "yes"))
 FAMILIES = {

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from tuneoff.study.factors import Alignment, Compared, Compute, CurvePoint, Estimate, Factors, Prompted, Quantity
-from tuneoff.study.factors import Uniqueness as Unique
+from tuneoff.study.advice.factors import Alignment, Compared, Compute, CurvePoint, Estimate, Factors, Prompted, Quantity
+from tuneoff.study.advice.factors import Uniqueness as Unique
 
 FAMILIES = {
     "majority": "baseline",

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from tiny_study import put_rows, rows, table
+from tuneoff.study.budget.rates import ArmRate, Rates, rate_key
 from tuneoff.study.plan import Plan, make_plan
-from tuneoff.study.rates import ArmRate, Rates, rate_key
 from tuneoff.study.spec import StudySpec
 
 TRAINED = {"records": (24,), "tokens": (10.0,), "peak_bytes": 10**9}

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from tuneoff.core.cost import Cost
 from tuneoff.report.folder import LEDGER, VERDICT
-from tuneoff.study.judgement import Change, Contrast, Standing, Verdict
 from tuneoff.study.outcome import JobRow, Outcome, Point
 from tuneoff.study.store import Ledger
+from tuneoff.study.verdict.judgement import Change, Contrast, Standing, Verdict
 
 NASTY = "<script>alert('owned')</script>"
 

@@ -9,12 +9,12 @@ from tuneoff.core.errors import ConfigError, StudyError
 from tuneoff.core.files import write_text
 from tuneoff.study.bundle import save_tuned
 from tuneoff.study.conduct import conduct, open_base
-from tuneoff.study.judgement import Verdict
 from tuneoff.study.plan import make_plan
 from tuneoff.study.predict import open_ready
 from tuneoff.study.ready import Ready
 from tuneoff.study.spec import StudySpec, read_spec
 from tuneoff.study.steps import Watch
+from tuneoff.study.verdict.judgement import Verdict
 from tuneoff.study.work import Worker
 
 __all__ = ["compare", "load", "tune"]

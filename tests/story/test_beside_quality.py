@@ -6,7 +6,7 @@ from contextlib import closing
 import pytest
 
 from tiny_study import put_model, put_study, tuneoff
-from tuneoff.study.artifact import GROUPS
+from tuneoff.study.axes.artifact import GROUPS
 from tuneoff.study.store import Ledger
 
 ARMS = ("zero_shot", "soft_prompt_after")

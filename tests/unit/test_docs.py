@@ -20,8 +20,8 @@ from tuneoff.core import plugins
 from tuneoff.core.cost import Cost
 from tuneoff.data.mixture import Source
 from tuneoff.study.arm import parse_arm
-from tuneoff.study.judgement import Change, Contrast, Standing, Verdict
 from tuneoff.study.spec import StudySpec
+from tuneoff.study.verdict.judgement import Change, Contrast, Standing, Verdict
 
 ROOT = Path(__file__).parents[2]
 PAGES = {page.stem: page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs").glob("*.md"))}

@@ -13,7 +13,7 @@ import pytest
 
 from judged_run import Run
 from tuneoff.core.cost import Cost
-from tuneoff.study.verdict import write_verdict
+from tuneoff.study.verdict.judge import write_verdict
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "recompute.py"
 

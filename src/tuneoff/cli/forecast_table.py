@@ -5,7 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tuneoff.report.words import count, seconds, size
-from tuneoff.study.forecast import Fitted
+from tuneoff.study.budget.forecast import Fitted
 
 __all__ = ["print_forecast"]
 

@@ -88,10 +88,10 @@ def _measured(console, made, general: Path | None):
     import time
     from tempfile import TemporaryDirectory
 
-    from tuneoff.study.adviser import compute_of, measure_advice
+    from tuneoff.study.advice.adviser import compute_of, measure_advice
+    from tuneoff.study.budget.forecast import fit_budget
+    from tuneoff.study.budget.rates import measure_rates
     from tuneoff.study.conduct import open_base
-    from tuneoff.study.forecast import fit_budget
-    from tuneoff.study.rates import measure_rates
     from tuneoff.study.work import Worker
 
     with console.status("measuring (about a minute for a small model; --quick leaves it out)"):

@@ -1,4 +1,4 @@
-"""Figures beside quality as a report shows them, from the ledger's rows (study/axes.py), of the artifact handed over.
+"""Figures beside quality as a report shows them, from the ledger's rows (study/axes/take.py), of each artifact.
 
     lora    first token after 181 ms, 14 tokens/s, drift 0.412, +7.2 points lost in other words, 71 % memorised
 
@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from tuneoff.report.words import DASH, Measure, count, size
-from tuneoff.study.judgement import Standing
 from tuneoff.study.outcome import AxisRow, JobRow
+from tuneoff.study.verdict.judgement import Standing
 
 __all__ = ["FIGURES", "BesideTable", "FigureWords", "beside"]
 

@@ -17,12 +17,12 @@ from tuneoff.report.advice import order_lines, reason_lines
 from tuneoff.report.beside import BesideTable, beside
 from tuneoff.report.folder import LEDGER, study_file
 from tuneoff.report.words import CHOSEN, Measure
-from tuneoff.study.advice import ADVICE, compare_opinion, read_advice
-from tuneoff.study.change_words import told
-from tuneoff.study.judgement import Contrast, Standing, Verdict
+from tuneoff.study.advice.advice import ADVICE, compare_opinion, read_advice
+from tuneoff.study.budget.spending import PhaseTime, compare
 from tuneoff.study.outcome import JobRow, Outcome
-from tuneoff.study.spending import PhaseTime, compare
 from tuneoff.study.store import Ledger
+from tuneoff.study.verdict.change_words import told
+from tuneoff.study.verdict.judgement import Contrast, Standing, Verdict
 
 __all__ = [
     "Advised",

@@ -6,9 +6,9 @@ runs/tickets/study.toml   verdict.json   ledger.sqlite   report.html
 from pathlib import Path
 
 from tuneoff.core.errors import StudyError, nearest
-from tuneoff.study import verdict
-from tuneoff.study.judgement import Verdict
 from tuneoff.study.store import Ledger
+from tuneoff.study.verdict import judge
+from tuneoff.study.verdict.judgement import Verdict
 
 __all__ = ["LEDGER", "PAGE", "STUDY", "VERDICT", "open_ledger", "read_verdict", "study_file", "validation_texts"]
 
@@ -29,7 +29,7 @@ def read_verdict(folder: Path) -> Verdict:
     path = folder / VERDICT
     if not path.is_file():
         raise _no_verdict(folder)
-    return verdict.read_verdict(path)
+    return judge.read_verdict(path)
 
 
 def study_file(ledger: Ledger, folder: Path) -> Path:

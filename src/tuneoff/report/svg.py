@@ -7,7 +7,7 @@ import math
 from html import escape
 
 from tuneoff.report.words import Measure
-from tuneoff.study.judgement import Standing, Verdict
+from tuneoff.study.verdict.judgement import Standing, Verdict
 
 __all__ = ["standings_svg"]
 

@@ -12,7 +12,7 @@ from tuneoff.report.beside import FIGURES, BesideTable
 from tuneoff.report.facts import Facts, Row
 from tuneoff.report.sizes import crossings
 from tuneoff.report.words import COSTS, Measure, count, marks, probability, says, seconds, tried
-from tuneoff.study.spending import PhaseTime
+from tuneoff.study.budget.spending import PhaseTime
 
 __all__ = ["paint"]
 

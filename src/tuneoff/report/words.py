@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from tuneoff.study.judgement import Contrast
-from tuneoff.study.words import amount, title
+from tuneoff.study.verdict.judgement import Contrast
+from tuneoff.study.verdict.words import amount, title
 
 __all__ = [
     "CHOSEN",

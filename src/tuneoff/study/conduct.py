@@ -27,20 +27,20 @@ from tuneoff.engine.attach import Worn
 from tuneoff.evaluation.run import metric_named
 from tuneoff.models.base import Base
 from tuneoff.models.device import measure_machine
-from tuneoff.study.adviser import keep_advice
+from tuneoff.study.advice.adviser import keep_advice
 from tuneoff.study.arm import Job
-from tuneoff.study.axes import due, take_axes
-from tuneoff.study.budgeted import Budgeted
+from tuneoff.study.axes.take import due, take_axes
+from tuneoff.study.budget.budgeted import Budgeted
 from tuneoff.study.curve import crossings, curve_jobs, family_curves
 from tuneoff.study.ground import alone, keep_study, make_folder, same_base, same_study
-from tuneoff.study.judgement import Verdict
 from tuneoff.study.plan import Plan
 from tuneoff.study.race import Step, next_step
 from tuneoff.study.seen import seen_of
 from tuneoff.study.spec import StudySpec
 from tuneoff.study.steps import Steps, Watch
 from tuneoff.study.store import Ledger
-from tuneoff.study.verdict import judge, read_verdict, write_verdict
+from tuneoff.study.verdict.judge import judge, read_verdict, write_verdict
+from tuneoff.study.verdict.judgement import Verdict
 from tuneoff.study.work import Worker
 
 __all__ = ["conduct", "open_base"]

@@ -16,10 +16,10 @@ import numpy as np
 
 from tuneoff.evaluation.metric import Metric
 from tuneoff.study.arm import Job
-from tuneoff.study.figure import figure, scale_of
 from tuneoff.study.plan import Plan
 from tuneoff.study.race import Place, Seen
 from tuneoff.study.store import Ledger
+from tuneoff.study.verdict.figure import figure, scale_of
 
 __all__ = ["Crossing", "FamilyCurve", "Sized", "crossings", "curve_jobs", "family_curves"]
 

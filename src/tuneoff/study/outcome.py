@@ -43,7 +43,7 @@ class Point:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AxisRow:
-    """One job's figure on an axis beside quality (study/axes.py names them). value None: `why` it is not known.
+    """One job's figure on an axis beside quality (study/axes/take.py names them). value None: `why` it is not known.
 
     n: how many records, texts or requests it stands on. low / high: 95 % interval, where there is one.
     """

@@ -20,7 +20,7 @@ from tuneoff.study.plan import make_plan
 from tuneoff.study.ready import Ready
 from tuneoff.study.spec import ModelSpec, StudySpec
 from tuneoff.study.store import Ledger
-from tuneoff.study.verdict import read_verdict
+from tuneoff.study.verdict.judge import read_verdict
 
 __all__ = ["Questions", "answer_records", "open_ready", "read_questions", "spec_of"]
 

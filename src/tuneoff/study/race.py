@@ -8,8 +8,9 @@
 
 WITHIN a method halving makes no claim: trials left behind are "not pursued" (Jamieson & Talwalkar 2016, arXiv
 1502.07943). ACROSS methods a trained arm leaves only where a paired confidence sequence over validation records shows
-that the leader does better at the same rung (stats/sequential.py), at 5 % over all pairs and rungs. The best arm of
-each family and all that needs no training go on to the test; what the leader was shown to beat goes with one seed.
+that the leader does better at the same rung (stats/sequential.py), at 5 % over all pairs of trials and all rungs. The
+best arm of each family and all that needs no training go on to the test; what the leader was shown to beat goes with
+one seed.
 
 A failed job is not tried again, and its arm goes on with what it has.
 """
@@ -112,14 +113,14 @@ class _Race:
         self.most = {entry.arm: entry.most for entry in entries}
         self.dropped: list[Drop] = []
         self.beaten: dict[str, str] = {}
-        pairs = len(entries) * (len(entries) - 1) / 2
-        self.alpha = ALPHA / max(1, pairs * len(RUNGS))
 
     def step(self) -> Step:
         first = self.rungs[0]
         if missing := self._missing({entry.arm: [0] for entry in self.entries}, first):
             return self._fit(missing, first)
         trials = self._shares(first)
+        count = sum(len(own) for own in trials.values())  # of each arm the best trial is compared: any pair may be
+        self.alpha = ALPHA / max(1, len(RUNGS) * count * (count - 1) / 2)
         for rung in self.rungs:
             if missing := self._missing(trials, rung):
                 return self._fit(missing, rung)

@@ -31,7 +31,7 @@ from tuneoff.core.errors import ConfigError, nearest
 from tuneoff.core.files import write_text
 from tuneoff.core.identity import content_hash
 from tuneoff.evaluation.rewording import BUILT_IN
-from tuneoff.study.price import WEIGHED
+from tuneoff.study.verdict.price import WEIGHED
 
 __all__ = ["DataSpec", "DecisionSpec", "MeasureSpec", "ModelSpec", "StudySpec", "TrainSpec", "read_spec", "write_spec"]
 
@@ -98,7 +98,7 @@ class MeasureSpec(Knobs):
     retention: bool = knob(True, "drift from the base model on its own texts")
     rewordings: list[str] | int = knob(2, "other wordings of the instruction, or how many built-in ones; 0: none")
     memorisation: bool = knob(True, "whether training records can be told from others, and overfitting")
-    records: int = knob(64, "the most records that one of these figures stands on", ge=2)
+    records: int = knob(32, "the most records that one of these figures stands on", ge=2)
 
     @field_validator("rewordings")
     @classmethod

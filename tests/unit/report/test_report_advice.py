@@ -12,8 +12,8 @@ from tuneoff.report.facts import facts
 from tuneoff.report.folder import open_ledger, read_verdict
 from tuneoff.report.html import page
 from tuneoff.report.text import paint
-from tuneoff.study.advice import ADVICE, advise, write_advice
-from tuneoff.study.factors import Control
+from tuneoff.study.advice.advice import ADVICE, advise, write_advice
+from tuneoff.study.advice.factors import Control
 
 
 def lines(made=None):

@@ -12,7 +12,7 @@ from tuneoff.report.folder import open_ledger, read_verdict
 from tuneoff.report.html import write_report
 from tuneoff.report.text import paint
 from tuneoff.report.words import Measure
-from tuneoff.study.artifact import GROUPS
+from tuneoff.study.axes.artifact import GROUPS
 from tuneoff.study.outcome import AxisRow
 
 ACCURACY, NLL = Measure("accuracy", True), Measure("nll", False)

@@ -9,8 +9,8 @@ from tuneoff.core.errors import StudyError
 from tuneoff.report.facts import facts
 from tuneoff.report.folder import open_ledger, read_verdict
 from tuneoff.report.words import Measure, count, probability, says, seconds, size
-from tuneoff.study.judgement import Contrast
 from tuneoff.study.outcome import JobRow, Outcome
+from tuneoff.study.verdict.judgement import Contrast
 
 
 def gathered(folder: Path, texts=None):

@@ -12,7 +12,7 @@ from tuneoff.report.facts import facts
 from tuneoff.report.folder import open_ledger
 from tuneoff.report.html import page
 from tuneoff.report.text import paint
-from tuneoff.study.forecast import fit_budget
+from tuneoff.study.budget.forecast import fit_budget
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Figures beside quality, taken of each tested arm: serving, retention, rewording, memorisation."""

@@ -1,0 +1,115 @@
+"""What stands beside quality: figures of each tested arm's artifact, taken once after the test.
+
+    first_token_ms_1, first_token_ms_16       ms                         evaluation/serving.py
+    tokens_per_s_1, tokens_per_s_16           tokens per second
+    cache_bytes_1, cache_bytes_16             bytes
+    retention_drift                           nats per token             evaluation/retention.py
+    reworded, reworded_gap                    of the deciding metric     evaluation/rewording.py
+    memorised, copied                         share                      evaluation/memorisation.py
+    overfit                                   of the deciding metric
+
+They stand on validation and training records; the sealed test set is not touched. A figure that cannot be had is a
+row with its reason, and the arm keeps its place.
+"""
+
+import math
+import sqlite3
+from collections.abc import Callable, Sequence
+from functools import cached_property
+
+import numpy as np
+
+from tuneoff.core.errors import ResourceError, TuneoffError
+from tuneoff.core.files import disk_guard
+from tuneoff.core.seeds import stream
+from tuneoff.evaluation.retention import OwnTexts, drift, own_texts
+from tuneoff.evaluation.run import metric_named
+from tuneoff.stats.interval import mean_interval
+from tuneoff.study.arm import Job
+from tuneoff.study.axes.artifact import GROUPS, Artifact, Beside, axis_row, unknown
+from tuneoff.study.bundle import Tuned
+from tuneoff.study.outcome import AxisRow, JobRow
+from tuneoff.study.plan import Plan
+from tuneoff.study.store import Ledger
+from tuneoff.study.verdict.measured import measure
+from tuneoff.study.verdict.standing import handed_over
+from tuneoff.study.work import Worker
+
+__all__ = ["Axes", "due", "take_axes"]
+
+
+def due(ledger: Ledger, plan: Plan) -> list[JobRow]:
+    """Of each tested arm the job that is handed over, where its figures are not there as the study asks for them."""
+    metric = metric_named(plan.task.metrics[0])
+    random = [arm.name for arm in plan.arms if arm.random]
+    tested, *_ = measure(ledger, metric, [arm.name for arm in plan.arms], random)
+    jobs = [arm.jobs[handed_over(arm, metric.up)] for arm in tested]
+    return [job for job in jobs if ledger.meta(_taken(job.key)) != plan.spec.measure.key]
+
+
+def take_axes(worker: Worker, ledger: Ledger, ground: str, tell: Callable[[str], None]) -> None:
+    """Measure what is due, arm by arm, and write it down. tell: told the label of each job before it is measured."""
+    axes, plan = Axes(worker), worker.plan
+    for row in due(ledger, plan):
+        job = plan.job(plan.arm(row.arm), row.trial, row.seed, ground)
+        tell(job.label)
+        beside = axes.measure(job)
+        ledger.add_axes(beside.rows, beside.outcomes)
+        ledger.set_meta(_taken(job.key), plan.spec.measure.key)
+
+
+def _taken(job: str) -> str:
+    return f"axes of {job}"
+
+
+class Axes:
+    """Measures artifacts on one base; what the base itself writes is sampled once."""
+
+    def __init__(self, worker: Worker):
+        self.worker = worker
+        self.groups = [group for group in GROUPS if getattr(worker.plan.spec.measure, group)]
+
+    @cached_property
+    def own_texts(self) -> OwnTexts:
+        return own_texts(self.worker.base, stream(self.worker.plan.spec.seed, "retention"))
+
+    def measure(self, job: Job) -> Beside:
+        """All figures that the study asks for, each with its value or the reason why there is none."""
+        names = [name for group in self.groups for name in GROUPS[group]]
+        if job.arm.baseline:
+            return unknown(job, names, "needs no language model")
+        return self._tried(job, names, lambda: self._all(job, self.worker.tuned(job)))
+
+    def _all(self, job: Job, tuned: Tuned) -> Beside:
+        parts = []
+        if "retention" in self.groups:  # needs the base bare in between
+            parts.append(self._tried(job, GROUPS["retention"], lambda: self._retention(job, tuned)))
+        with tuned.worn(self.worker.base) as worn:
+            artifact = Artifact(self.worker, job, tuned, worn)
+            takes = {
+                "serving": artifact.serving,
+                "rewordings": artifact.rewording,
+                "memorisation": artifact.memorisation,
+            }
+            parts += [self._tried(job, GROUPS[group], takes[group]) for group in self.groups if group in takes]
+        return Beside([row for part in parts for row in part.rows], [o for part in parts for o in part.outcomes])
+
+    def _retention(self, job: Job, tuned: Tuned) -> Beside:
+        (name,) = GROUPS["retention"]
+        if not tuned.parts:
+            return Beside([AxisRow(job=job.key, name=name, value=0.0, why="the model is unchanged")])
+        base = self.worker.base
+        nats = drift(base, self.own_texts, lambda: tuned.worn(base))
+        return Beside([axis_row(job, name, mean_interval(np.array(nats), (0.0, math.inf)), len(nats))])
+
+    def _tried(self, job: Job, names: Sequence[str], take: Callable[[], Beside]) -> Beside:
+        """What goes wrong is the reason why these figures are missing; a full disk ends the run."""
+        try:
+            with disk_guard(self.worker.folder):
+                return take()
+        except (ResourceError, sqlite3.Error):
+            raise
+        except TuneoffError as error:
+            return unknown(job, names, error.problem)
+        except Exception as error:  # a plugin may raise anything, and memory may run out
+            return unknown(job, names, (str(error) or type(error).__name__).splitlines()[0])

@@ -1,0 +1,1 @@
+"""What a study will take on this machine, what its budget holds, and what it took in the end."""

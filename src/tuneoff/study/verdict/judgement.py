@@ -1,0 +1,123 @@
+"""The shape of verdict.json, version 2."""
+
+from dataclasses import dataclass, field
+
+__all__ = ["UNTRAINED", "Change", "Contrast", "Standing", "Verdict"]
+
+UNTRAINED = ("baseline", "prompting")
+"families that need neither gradients nor the model's weights"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Standing:
+    """One arm. mean None: it was not measured on the test set, and `why` says why.
+
+    low / high: 95 % interval of the mean over records and seeds. seed_spread: "included"; "none" where the arm has no
+    randomness; "unknown" where it has and only one seed was run, so that the interval covers records alone.
+    artifact_mean: the figure of the one seed handed over (best on validation), interval over records; artifact: its
+    folder. status: tested, ruled out (by a limit of the study), dropped (by the race), failed, unfinished, not tested,
+    not run or unscored; a tested arm's `why` tells of seeds that failed or were not run. unreadable: share of answers
+    that could not be read. trials: settings tried. cost: the columns of core/cost.py, means over seeds. axes: figures
+    beside quality by name (study/axes/take.py), means over seeds. others: the further metrics' means by name. score:
+    quality minus weighted costs, where the study has weights and all these costs are known.
+    """
+
+    arm: str
+    family: str
+    metric: str
+    mean: float | None
+    low: float | None
+    high: float | None
+    n_test: int
+    seeds: int
+    status: str = "tested"
+    why: str = ""
+    seed_spread: str = ""
+    validation: float | None = None
+    artifact_mean: float | None = None
+    artifact_low: float | None = None
+    artifact_high: float | None = None
+    artifact: str = ""
+    unreadable: float = 0.0
+    trials: int = 1
+    cost: dict = field(default_factory=dict)
+    axes: dict = field(default_factory=dict)
+    others: dict = field(default_factory=dict)
+    score: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Contrast:
+    """a minus b on the same records. low / high: marginal 95 %. p_holm: corrected over all contrasts.
+
+    different: p_holm < 0.05. kind: different, practically_equal (interval inside the margin) or open.
+    more_records / more_seeds: what would settle an open one, where an estimate exists; either alone is enough unless
+    `together`. note: the same in words.
+    """
+
+    a: str
+    b: str
+    diff: float
+    low: float
+    high: float
+    p: float
+    p_holm: float
+    different: bool
+    kind: str = "open"
+    more_records: int | None = None
+    more_seeds: int | None = None
+    together: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """One thing that would change the recommendation, or might. What a kind has no use for is None or empty.
+
+    kind "evidence": the recommended arm against `arm` is open. gain: how much better `arm` is as measured, below 0
+    worse; records / seeds: how many more would settle it (both, where `together`).
+    kind "price": while a unit of `axis` is worth from low to high points (nats of a loss; high None: and more), `arm`
+    has the highest quality minus price. sure: whether its difference from the recommended arm is settled.
+    kind "limit": without the limit `axis`, set at `limit`, `arm` would be recommended.
+    kind "dropped": `arm` left the race before the test, and `detail` says why.
+    kind "left out": `detail` says what the budget had no room for.
+    """
+
+    kind: str
+    arm: str = ""
+    axis: str = ""
+    gain: float | None = None
+    records: int | None = None
+    seeds: int | None = None
+    together: bool = False
+    low: float | None = None
+    high: float | None = None
+    sure: bool = False
+    limit: float | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """winners: finalists that no other finalist beats. recommended: the one of them that [decision] prefers.
+
+    standings: measured arms, best first, then the others. changes: what would change the recommendation. facts: task,
+    kind, up (whether more is better), margin, finalists (best first), constant (what an arm says that always says the
+    same), smallest_visible (difference that a pair of finalists would show with 80 % power), decision (the limits and
+    the preference that the study set), unchecked (by limit, the arms that could not be held to it), front (arms than
+    which none is better for less, cheapest first), trials (settings tried, by family and arm), sizes (curves over
+    training records and where they cross, study/curve.py).
+    """
+
+    metric: str
+    winners: tuple[str, ...]
+    recommended: str | None
+    standings: tuple[Standing, ...]
+    contrasts: tuple[Contrast, ...]
+    reason: str
+    study: str = ""
+    test_opened: int = 0
+    unscored: int = 0
+    facts: dict = field(default_factory=dict)
+    changes: tuple[Change, ...] = ()
+    version: int = 2

@@ -1,0 +1,191 @@
+"""Forecasts by hand, and the largest study that a budget holds."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from made_rates import made_plan, made_rates
+from tuneoff.core.budget import parse_budget
+from tuneoff.core.errors import StudyError
+from tuneoff.study.budget.forecast import AIM, Forecast, fit_budget, forecast, resized, worst
+from tuneoff.study.budget.rates import ArmRate, rate_key
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("forecast")
+
+
+def fitted(plan, **more):
+    return fit_budget(plan, made_rates(plan, **more))
+
+
+def with_budget(plan, budget, **more):
+    return replace(plan, spec=plan.spec.model_copy(update={"budget": budget, **more}))
+
+
+def test_one_arm_by_hand(folder):
+    """lora: 240 tokens of half a second; a check is 12 records of half a second behind a start of 5, put aside in 1."""
+    plan = made_plan(folder, "lora", seeds=1)
+    assert plan.schedule.check_steps(24) == [1, 3]
+    told = {arm.arm: arm for arm in forecast(plan, made_rates(plan)).arms}
+    check = 5 + 12 * 0.5
+    assert told["lora"].rung_s == 2 + 80 * 0.5 + check + 1
+    assert told["lora"].run_s == 2 + 240 * 0.5 + 2 * (check + 1) + check + 3
+    assert told["lora"].test_s == 4 + 5 + 20 * 0.5
+    assert (told["lora"].tokens, told["lora"].peak_bytes) == (240, 10**9)
+    assert (told["majority"].run_s, told["majority"].test_s, told["majority"].tokens) == (0.5, 0.25, 0)
+
+
+def test_a_study_by_hand(folder):
+    """One trial and two seeds of lora: it goes on behind its first and its second rung, which is a start each."""
+    plan = made_plan(folder, "lora", seeds=2)
+    told = forecast(plan, made_rates(plan))
+    run = 2 + 240 * 0.5 + 2 * 12 + 11 + 3
+    assert told.worst.seconds == {
+        "before": 20.0,
+        "trials": 0.5 + 1.5 + run + 2 * 2.0,
+        "seeds": run,
+        "test": 0.25 + 1.0 + 2 * (4 + 5 + 10),
+        "beside": 4.0,  # the artifact is opened, though nothing is asked of it
+        "curve": 0.0,
+    }
+    assert told.worst.tokens == 480
+    assert told.worst.all_s == sum(told.worst.seconds.values())
+
+
+def test_what_is_kept_is_paid_once(folder):
+    """zero_shot, its calibrated twin and soft_prompt_after ask alike, so one of them pays for the contexts."""
+    plan = made_plan(folder, "zero_shot", "soft_prompt_after", seeds=1)
+    told = forecast(plan, made_rates(plan)).worst.seconds
+    steps = 240 * 0.125 + 3 + 24 * 0.25  # and the contexts of the training records
+    answers = 3 + 12 * 0.25  # contexts of validation, once; then 12 quick answers at 2 checks and at the end
+    prior = 3 + 24 * 0.25
+    assert told["trials"] == 2 + 2 * 1.5 + answers + prior + 3 * 2.0 + steps + 3 * 12 * 0.25
+    assert told["test"] == 1.25 + 2 * 0.5 + 3 + 20 * 0.25 + 20 * 0.25
+
+
+def test_figures_beside_quality_are_counted(folder):
+    asked = {"serving": True, "retention": True, "rewordings": 2, "memorisation": True, "records": 10}
+    plan = made_plan(folder, "lora", seeds=1, measure=asked)
+    texts = 8 * 48 * 0.01 * 4
+    serving = 2 * 1.0 + 18 * 5.5
+    words = 10 * 0.5 + 2 * (10 * 0.5 + 5)
+    assert worst(plan, made_rates(plan)).seconds["beside"] == 4 + serving + words + 10 * 0.5 + 5 + texts
+
+
+def test_a_learning_curve_is_counted_for_the_dearest_of_each_family(folder):
+    """On 16 records, two steps; then two checks and the end, as with all of them."""
+    plan = made_plan(folder, "lora", "ia3", seeds=1, curve=[16, 500])
+    told = worst(plan, made_rates(plan)).seconds["curve"]
+    assert told == 1.5 + 2 + 160 * 0.5 + 2 * 12 + 11 + 3
+
+
+def test_halving_and_the_dearest_of_a_family(folder):
+    """8 trials of the family: both defaults, and 6 more of lora; 3 of its 7 go on at rung 1, one at rung 2."""
+    plan = made_plan(folder, "lora", "ia3", seeds=1, trials=8)
+    assert worst(plan, made_rates(plan)).tokens == 7 * 80 + 160 + 80 + 160
+    assert worst(plan, made_rates(plan)).tokens < worst(with_budget(plan, "", race="full"), made_rates(plan)).tokens
+
+
+def test_at_best_what_is_behind_stops_early(folder):
+    few = {"data": {"path": "data.jsonl", "train_records": 24, "validation_records": 30, "test_records": 20}}
+    plan = made_plan(folder, "lora", "ia3", seeds=3, **few)
+    told = forecast(plan, made_rates(plan))
+    assert told.worst.tokens == 6 * 240
+    assert told.best.tokens == 3 * 240 + 80  # lora leaves at the first rung, for ia3 stands for the family
+    assert told.best.all_s < told.worst.all_s
+
+
+def test_a_forecast_is_read_back_as_it_was_written(folder):
+    plan = made_plan(folder, "zero_shot", "lora")
+    told = forecast(plan, made_rates(plan))
+    assert Forecast.read(told.as_json()) == told
+
+
+def test_an_arm_that_cannot_run_takes_no_time(folder):
+    plan = made_plan(folder, "lora", "ia3", seeds=1)
+    rates = made_rates(plan)
+    broken = replace(rates, arms={**rates.arms, rate_key(plan.arm("ia3")): ArmRate()})
+    assert worst(plan, broken).tokens == 240
+
+
+def test_without_a_budget_nothing_changes(folder):
+    plan = made_plan(folder, "lora", trials=3)
+    assert fitted(plan).plan is plan
+    assert fitted(plan).left_out == fitted(plan).added == ()
+
+
+def test_trials_go_first_and_seeds_after_them(folder):
+    plan = made_plan(folder, "lora", "soft_prompt_after", seeds=3, trials=4)
+    rates = made_rates(plan)
+    seen = []
+    for trials, seeds in ((4, 3), (2, 3), (1, 3), (1, 2), (1, 1)):
+        needed = worst(resized(plan, trials, seeds), rates).all_s / AIM
+        made = fit_budget(with_budget(plan, f"{needed + 0.01:.2f}s"), rates)
+        seen.append((made.plan.spec.trials, made.plan.spec.seeds))
+        assert made.forecast.worst.all_s <= AIM * made.budget.seconds
+    assert seen == [(4, 3), (2, 3), (1, 3), (1, 2), (1, 1)]
+
+
+def test_what_is_left_out_is_said_with_numbers(folder):
+    plan = made_plan(folder, "lora", seeds=3, trials=4)
+    least = worst(resized(plan, 1, 1), made_rates(plan)).all_s / AIM
+    made = fitted(with_budget(plan, f"{least + 1:.0f}s"))
+    assert made.left_out == (
+        "1 of 4 trials of each family",
+        "1 of 3 seeds: how much another seed would change stays unknown",
+        "all that was asked for would take up to 14m, 960 tokens",
+    )
+
+
+def test_a_large_budget_is_used_for_trials_only_where_nothing_is_said_of_them(folder):
+    free = fitted(made_plan(folder, "lora", seeds=2, budget="10h"))
+    assert free.plan.spec.trials == 8
+    assert len(free.plan.settings["lora"]) == 8
+    assert free.added == ("8 trials of each family: the budget has room for more than the defaults",)
+    said = fitted(made_plan(folder, "lora", seeds=2, trials=1, budget="10h"))
+    assert said.plan.spec.trials == 1
+    assert said.added == ()
+
+
+def test_a_smaller_study_has_the_same_jobs(folder):
+    plan = made_plan(folder, "lora", seeds=3, trials=4)
+    less = resized(plan, 2, 2)
+    jobs = [[made.job(made.arm("lora"), trial, seed, made.ground("x")).key for trial in (0, 1) for seed in (0, 1)]
+            for made in (plan, less)]  # fmt: skip
+    assert jobs[0] == jobs[1]
+
+
+def test_tokens_are_a_budget_too(folder):
+    plan = made_plan(folder, "lora", seeds=3, trials=4, budget="500 tokens")
+    made = fitted(plan)
+    assert made.forecast.worst.tokens <= 500
+    assert (made.plan.spec.seeds, made.plan.spec.trials) == (2, 1)
+
+
+@pytest.mark.parametrize("arms", [("lora",), ("zero_shot", "lora", "ia3"), ("soft_prompt_after",)])
+@pytest.mark.parametrize("kind", ["time", "tokens", "both"])
+def test_the_smallest_budget_that_is_told_is_enough(folder, arms, kind):
+    small = {"time": "1s", "tokens": "1 token", "both": "1s, 1 token"}[kind]
+    plan = made_plan(folder, *arms, seeds=3, trials=3, budget=small)
+    with pytest.raises(StudyError) as caught:
+        fitted(plan)
+    told = caught.value.problem.removeprefix("this study needs at least ").partition(" here")[0]
+    made = fitted(with_budget(plan, told))
+    assert made.plan.spec.seeds == 1
+    assert made.plan.spec.trials <= max(1, len(arms) - 1)  # no more than its methods' defaults
+    assert f'found:   budget = "{parse_budget(small)}"' in str(caught.value)
+    assert f'write budget = "{told}"' in str(caught.value)
+    assert "the dearest is " in str(caught.value)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(400, 6000), min_size=2, max_size=2), st.booleans())
+def test_a_larger_budget_never_gives_a_smaller_study(folder, seconds, free):
+    more = {} if free else {"trials": 5}
+    plan = made_plan(folder, "lora", "ia3", seeds=3, **more)
+    small, large = (fitted(with_budget(plan, f"{each}s")).plan.spec for each in sorted(seconds))
+    assert (small.seeds, small.trials) <= (large.seeds, large.trials)
