@@ -173,7 +173,7 @@ def _meaning(facts: dict[str, Any]) -> list[tuple[str, str]]:
         ),
     ]
     if tried := facts.get("tried"):
-        lines.append((tried["model"], _ways(tried)))
+        lines.append(("model", f"{tried['model']} {_ways(tried)}"))
     if not facts["models"]:
         lines.append(("first run", "fetches its model: 0.1 GB over the network, 0.8 GB of disk while it is converted"))
     if min(facts["disk_free_bytes"].values()) < LITTLE_DISK_BYTES:

@@ -94,7 +94,7 @@ def test_how_a_model_can_be_run(tmp_path, architecture, told):
 
 def test_a_model_that_cannot_be_packed(facts):
     facts["tried"] = {"model": "m", "packs": False, "reads": False, "begins": False}
-    assert dict(module._rows(facts))["m"].startswith("cannot be packed: runs on padded rows under masks")
+    assert dict(module._rows(facts))["model"].startswith("m cannot be packed: runs on padded rows under masks")
 
 
 def test_a_server_with_gpus(facts):

@@ -116,7 +116,7 @@ def check_ruled_out(verdict):
     assert not out & (compared | {*verdict.winners} | {*verdict.facts["front"]})
     for row in verdict.standings:
         assert (row.mean is None) == (row.status != "tested")
-        assert row.mean is not None or not re.search(rf"\b{row.arm} \(\d", verdict.reason)
+        assert row.mean is not None or not re.search(rf"\b{row.arm} \(\d+\.\d %\)", verdict.reason)
         assert row.mean is not None or row.why in verdict.reason
 
 
