@@ -22,6 +22,7 @@ from tuneoff.study.outcome import JobRow
 from tuneoff.study.plan import Plan
 from tuneoff.study.race import Entry, Place, Seen, next_step
 from tuneoff.study.seen import entries_of
+from tuneoff.study.spec import MeasureSpec
 
 __all__ = ["AIM", "ArmForecast", "Fitted", "Forecast", "Total", "fit_budget", "forecast", "rehearse", "resized"]
 
@@ -29,6 +30,7 @@ AIM = 0.9  # of the time is planned for: the rest is for the verdict, and for a 
 MOST_TRIALS = 8  # that a large budget is used for unasked
 ENOUGH = 512  # records to show what is ahead at best
 FIRST = 1
+NOTHING_BESIDE = MeasureSpec(serving=False, retention=False, rewordings=0, memorisation=False)
 
 Guess = Callable[[Place], float]
 
@@ -190,9 +192,13 @@ def _arm(plan: Plan, rates: Rates, name: str) -> ArmForecast:
     )
 
 
-def resized(plan: Plan, trials: int, seeds: int) -> Plan:
-    """The same study with other numbers of trials (of each family) and seeds; jobs that are in both are the same."""
-    spec = plan.spec.model_copy(update={"trials": trials, "seeds": seeds})
+def resized(plan: Plan, trials: int, seeds: int, *, beside: bool = True) -> Plan:
+    """The same study with other numbers of trials (of each family) and seeds; jobs that are in both are the same.
+
+    beside: whether the figures beside quality are taken that it asks for.
+    """
+    measure = plan.spec.measure if beside else NOTHING_BESIDE
+    spec = plan.spec.model_copy(update={"trials": trials, "seeds": seeds, "measure": measure})
     settings = {arm.name: arm.settings(trials, spec.seed) for arm in plan.arms}
     return replace(plan, spec=spec, settings=settings)
 
@@ -200,27 +206,31 @@ def resized(plan: Plan, trials: int, seeds: int) -> Plan:
 def fit_budget(plan: Plan, rates: Rates) -> Fitted:
     """The largest study that its budget holds, at worst; as it is where it has none.
 
-    Trials are left out first, down to one of each family; then seeds, down to one. Where the study says nothing of
-    trials, a larger budget is used for more of them, up to 8. Data, prompt and schedule stay as they were asked for.
+    Trials are left out first, down to one of each family; then the figures beside quality, which take time and no
+    tokens; then seeds, down to one. Where the study says nothing of trials, a larger budget is used for more of them,
+    up to 8. Data, prompt and schedule stay as they were asked for.
     Raises StudyError with the smallest budget that would do.
     """
     budget = parse_budget(plan.spec.budget)
     if not budget:
         return Fitted(plan=plan, forecast=forecast(plan, rates), budget=budget)
-    for made in _sizes(plan):
+    for made in _sizes(plan, in_time=budget.seconds is not None):
         if _holds(budget, worst(made, rates)):
             told = forecast(made, rates)
             return Fitted(plan=made, forecast=told, budget=budget, **_changes(plan, made, rates))
     raise _too_small(plan, rates, budget)
 
 
-def _sizes(plan: Plan) -> Iterator[Plan]:
+def _sizes(plan: Plan, *, in_time: bool) -> Iterator[Plan]:
     """Studies from the largest to the smallest that means something."""
     asked = plan.spec
     free = "trials" not in asked.model_fields_set
     for seeds in range(asked.seeds, 0, -1):
-        most = max(asked.trials, MOST_TRIALS) if free and seeds == asked.seeds else asked.trials
-        yield from (resized(plan, trials, seeds) for trials in range(most, 0, -1))
+        whole = seeds == asked.seeds
+        most = max(asked.trials, MOST_TRIALS) if free and whole else asked.trials
+        yield from (resized(plan, trials, seeds, beside=whole or not in_time) for trials in range(most, 0, -1))
+        if whole and in_time:
+            yield resized(plan, 1, seeds, beside=False)
 
 
 def _holds(budget: Budget, total: Total) -> bool:
@@ -231,7 +241,7 @@ def _holds(budget: Budget, total: Total) -> bool:
 def _changes(plan: Plan, made: Plan, rates: Rates) -> dict[str, tuple[str, ...]]:
     """What was left out or added, each as a sentence with its numbers."""
     asked, got = plan.spec, made.spec
-    if (asked.trials, asked.seeds) == (got.trials, got.seeds):
+    if (asked.trials, asked.seeds, asked.measure) == (got.trials, got.seeds, got.measure):
         return {}
     if got.trials > asked.trials:
         return {"added": (f"{got.trials} trials of each family: the budget has room for more than the defaults",)}
@@ -241,11 +251,13 @@ def _changes(plan: Plan, made: Plan, rates: Rates) -> dict[str, tuple[str, ...]]
             left_out.append(f"{now} of {was} {name}")
     if got.seeds == 1 < asked.seeds:
         left_out[-1] += ": how much another seed would change stays unknown"
+    if got.measure != asked.measure:
+        left_out.append("no figures beside quality: time to answer, drift, other wordings, memorisation")
     return {"left_out": (*left_out, f"all that was asked for would take up to {_needs(whole)}")}
 
 
 def _too_small(plan: Plan, rates: Rates, budget: Budget) -> StudyError:
-    least = worst(resized(plan, 1, 1), rates)
+    least = worst(resized(plan, 1, 1, beside=False), rates)
     runs = _runs(plan, rates)
     dearest = max(runs, key=runs.get)
     needed = Budget(

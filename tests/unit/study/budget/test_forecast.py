@@ -118,21 +118,22 @@ def test_without_a_budget_nothing_changes(folder):
     assert fitted(plan).left_out == fitted(plan).added == ()
 
 
-def test_trials_go_first_and_seeds_after_them(folder):
-    plan = made_plan(folder, "lora", "soft_prompt_after", seeds=3, trials=4)
+def test_trials_go_first_then_what_stands_beside_quality_and_seeds_after_them(folder):
+    plan = made_plan(folder, "lora", "soft_prompt_after", seeds=3, trials=4, measure={"serving": False})
     rates = made_rates(plan)
+    sizes = [(4, 3, True), (2, 3, True), (1, 3, True), (1, 3, False), (1, 2, False), (1, 1, False)]
     seen = []
-    for trials, seeds in ((4, 3), (2, 3), (1, 3), (1, 2), (1, 1)):
-        needed = worst(resized(plan, trials, seeds), rates).all_s / AIM
+    for trials, seeds, beside in sizes:
+        needed = worst(resized(plan, trials, seeds, beside=beside), rates).all_s / AIM
         made = fit_budget(with_budget(plan, f"{needed + 0.01:.2f}s"), rates)
-        seen.append((made.plan.spec.trials, made.plan.spec.seeds))
+        seen.append((made.plan.spec.trials, made.plan.spec.seeds, made.plan.spec.measure.retention))
         assert made.forecast.worst.all_s <= AIM * made.budget.seconds
-    assert seen == [(4, 3), (2, 3), (1, 3), (1, 2), (1, 1)]
+    assert seen == sizes
 
 
 def test_what_is_left_out_is_said_with_numbers(folder):
     plan = made_plan(folder, "lora", seeds=3, trials=4)
-    least = worst(resized(plan, 1, 1), made_rates(plan)).all_s / AIM
+    least = worst(resized(plan, 1, 1, beside=False), made_rates(plan)).all_s / AIM
     made = fitted(with_budget(plan, f"{least + 1:.0f}s"))
     assert made.left_out == (
         "1 of 4 trials of each family",
