@@ -95,8 +95,8 @@ class Shown(Watch):
     def job(self, label: str, work_done: float, work_left: float) -> None:
         self.jobs += 1
         self._since = time.perf_counter()
-        if self.jobs == 1:
-            self._first_work = work_done
+        if self.jobs == 1:  # what was measured before it says nothing of how long jobs take
+            self._began, self._first_work = self._since, work_done
         elapsed, work = self._since - self._began, work_done - self._first_work
         told = work > ENOUGH_TO_TELL * (work + work_left)
         self._left = f"about {_duration(elapsed / work * work_left)} left" if told else ""

@@ -4,6 +4,7 @@ runs/tickets/study.toml        the study as it was run
 runs/tickets/ledger.sqlite     the truth (study/store.py)
 runs/tickets/jobs/KEY/         one bundle a job
 runs/tickets/aside/            the state of an unfinished job, and contexts/ that memory had no room for
+runs/tickets/advice.json       the first opinion, of before anything was trained
 runs/tickets/verdict.json      the verdict
 runs/tickets/best/             the recommended arm's bundle
 """
