@@ -18,13 +18,14 @@ from benchmarks.worlds import Arm, expected, once, trials
 from tuneoff.stats.decide import FINALISTS
 from tuneoff.stats.interval import crossed_interval, mean_interval, wilson
 from tuneoff.stats.many import ALPHA, holm
-from tuneoff.stats.paired import differences, paired
+from tuneoff.stats.paired import Paired, differences, paired
 from tuneoff.stats.power import power
+from tuneoff.study.verdict.pools import seed_floors
 
 if TYPE_CHECKING:
     from benchmarks.harness import Settings
 
-__all__ = ["judge_aa", "judge_coverage", "judge_family", "judge_power", "summary"]
+__all__ = ["judge_aa", "judge_coverage", "judge_family", "judge_power", "summary", "tested"]
 
 RECORDS = (50, 100, 200, 500, 1000, 2000)
 ACCURACIES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
@@ -45,7 +46,7 @@ def judge_aa(settings: "Settings") -> Iterator[dict]:
         for cell in _grid(records, accuracies=accuracies):
             a = Arm(cell["accuracy"], cell["spread"])
             drawn = trials(_stream(cell), (a, other(a) if other else a), cell["records"], settings.few(TRIALS, QUICK))
-            lines.append(_line("judge_aa", case, cell, [paired(differences(x, y)).p < ALPHA for x, y in drawn]))
+            lines.append(_line("judge_aa", case, cell, [tested(x, y).p < ALPHA for x, y in drawn]))
             yield lines[-1]
         yield summary(lines, most=ALPHA)
 
@@ -56,7 +57,7 @@ def judge_family(settings: "Settings") -> Iterator[dict]:
     for cell in _grid((200, 1000), accuracies=(0.8,)):
         copies = (Arm(cell["accuracy"], cell["spread"]),) * FINALISTS
         drawn = trials(_stream(cell), copies, cell["records"], settings.few(TRIALS // 4, QUICK))
-        least = [holm(np.array([paired(x - y).p for x, y in combinations(arms, 2)])).min() for arms in drawn]
+        least = [holm(np.array([test.p for test in all_pairs(arms)])).min() for arms in drawn]
         lines.append(_line("judge_family", "eight copies", cell, [p < ALPHA for p in least]))
         yield lines[-1]
     yield summary(lines, most=ALPHA)
@@ -86,7 +87,7 @@ def judge_power(settings: "Settings") -> Iterator[dict]:
             b = Arm(cell["accuracy"], cell["spread"])
             a = Arm(cell["accuracy"] + planted, cell["spread"])
             drawn = trials(_stream(cell), (a, b), cell["records"], settings.few(TRIALS // 2, QUICK))
-            tests = [paired(differences(x, y)) for x, y in drawn]
+            tests = [tested(x, y) for x, y in drawn]
             line = _line("judge_power", "planted", cell, [test.p < ALPHA and test.diff > 0 for test in tests])
             theory = power(planted, expected(a, b, cell["records"]))
             lines.append({**line, "planted": planted, "theory": _short(theory)})
@@ -122,6 +123,20 @@ def summary(lines: list[dict], most: float = 1.0, least: float = 0.0) -> dict:
         "worst": {name: worst[name] for name in ("records", "accuracy", "spread", "share")},
         "passed": bool(least <= share <= most),
     }
+
+
+def tested(a_RS: np.ndarray, b_RS: np.ndarray) -> Paired:
+    """Two arms as a verdict compares them where no others ran."""
+    return all_pairs([a_RS, b_RS])[0]
+
+
+def all_pairs(arms: list[np.ndarray]) -> list[Paired]:
+    """All pairs of trained arms as a verdict compares them: what seeds add is pooled over all of them."""
+    samples, runs = dict(enumerate(arms)), {at: x_RS.shape[1] for at, x_RS in enumerate(arms)}
+    floor = seed_floors(samples, runs, dict.fromkeys(runs, "trained"))
+    return [
+        paired(differences(samples[a], samples[b]), floor=floor(a, b)) for a, b in combinations(range(len(arms)), 2)
+    ]
 
 
 def _grid(records=RECORDS, spreads=SPREADS, accuracies=ACCURACIES) -> list[dict]:

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchmarks.judge import tested
 from tuneoff.core.errors import DataError
 from tuneoff.stats.interval import wilson
 from tuneoff.stats.many import ALPHA
-from tuneoff.stats.paired import paired
 
 if TYPE_CHECKING:
     from benchmarks.harness import Settings
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["answers", "declared", "jackknife", "judge_aa_recorded", "recorded_line"]
 
 HERE = Path(__file__).parent / "recordings"
-REPLAYS, HALVES, PER_HALF = 4000, 40, 500
+REPLAYS, HALVES, PER_HALF = 4000, 100, 1000
 
 
 def judge_aa_recorded(settings: "Settings") -> Iterator[dict]:
@@ -87,7 +87,7 @@ def declared(x_RS: np.ndarray, rng: np.random.Generator, replays: int) -> float:
     for _ in range(replays):
         six = rng.permutation(seeds)[:6]
         drawn_R6 = x_RS[rng.integers(0, records, size=records)[:, None], six]
-        alarms += paired(drawn_R6[:, :3] - drawn_R6[:, 3:]).p < ALPHA
+        alarms += tested(drawn_R6[:, :3], drawn_R6[:, 3:]).p < ALPHA
     return alarms / replays
 
 

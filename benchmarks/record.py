@@ -7,7 +7,7 @@ One row is one record's answer at one rung of one job, without its text:
     split       record        arm   trial  seed  rung  correct  p_right
     validation  3f09c1...     lora      2     0     3        1    0.871
 
-`grid_emotion`: 4 methods x 4 settings x 3 seeds, 6 rungs of 128 validation records, then 200 test records.
+`grid_emotion`: 4 methods x 4 settings x 3 seeds, 3 rungs of 128 validation records, then 200 test records.
 `aa_emotion`, `aa_ag_news`: 24 seeds of one arm, 300 test records: copies of one arm, of which none is better.
 The jobs' knobs, tokens and seconds stand in part-*.json. The texts are those of texts.py.
 """
@@ -74,7 +74,7 @@ class Recipe:
 METHODS = ("lora", "ia3", "soft_prompt", "soft_prompt_after")
 TWEETS = {"source": "feelings", "instruction": "Which emotion does this tweet show?"}
 NEWS = {"source": "news", "instruction": "What is the news about?"}
-GRID = {"arms": METHODS, "trials": 4, "seeds": 3, "validation": 128, "test": 200, "checks": 6, "methods": {}}
+GRID = {"arms": METHODS, "trials": 4, "seeds": 3, "validation": 128, "test": 200, "checks": 3, "methods": {}}
 COPIES = {"arms": ("soft_prompt_after",), "trials": 1, "seeds": 24, "validation": 24, "test": 300, "checks": 1}
 SHORT = {"methods": {"soft_prompt_after": {"length": 8}}}
 RECORDINGS = {

@@ -178,7 +178,8 @@ def decision(check: Check, book: Book, verdict: dict, arms: dict[str, Arm]) -> N
     check.same("finalists", verdict["facts"]["finalists"], best)
     pairs = list(combinations(best, 2))
     check.same("pairs", [[row["a"], row["b"]] for row in verdict["contrasts"]], [list(pair) for pair in pairs])
-    tests = [compared(arms[a], arms[b], _bounds(verdict, arms)[1]) for a, b in pairs]
+    pool = seed_pool(verdict, arms)
+    tests = [compared(arms[a], arms[b], _bounds(verdict, arms)[1], pool) for a, b in pairs]
     corrected = multipletests([test["p"] for test in tests], method="holm")[1] if tests else []
     beaten = set()
     for (a, b), test, p_holm, told in zip(pairs, tests, corrected, verdict["contrasts"]):
@@ -193,7 +194,27 @@ def decision(check: Check, book: Book, verdict: dict, arms: dict[str, Arm]) -> N
     check.same("recommended", verdict["recommended"], _recommended(book, verdict, arms, rows, winners))
 
 
-def compared(a: Arm, b: Arm, span: float) -> dict[str, float]:
+def seed_pool(verdict: dict, arms: dict[str, Arm]) -> tuple[set[str], float, int]:
+    """Trained arms with several seeds, the variance that one seed adds to a run of theirs, and its df."""
+    own = {
+        row["arm"]
+        for row in verdict["standings"]
+        if row["family"] not in UNTRAINED and row["arm"] in arms and len(arms[row["arm"]].jobs) > 1
+    }
+    dfs = [len(arms[name].jobs) - 1 for name in own]
+    squares = [(mean_squares(arms[name].x_RS), len(arms[name].x_RS)) for name in own]
+    adds = [(ms[1] - ms[2]) / records for ms, records in squares]
+    return own, max(float(np.average(adds, weights=dfs)), 0.0) if own else 0.0, sum(dfs)
+
+
+def seed_floor(a: Arm, b: Arm, pool: tuple[set[str], float, int]) -> tuple[float, int]:
+    """What seeds add to the variance of a - b at the least, and its df."""
+    names, variance, df = pool
+    runs = [len(arm.jobs) for arm in (a, b) if arm.name in names]
+    return (len(runs) * variance / min(runs), df) if runs else (0.0, 0)
+
+
+def compared(a: Arm, b: Arm, span: float, pool: tuple[set[str], float, int]) -> dict[str, float]:
     """a minus b, seed by seed of the same number, else in order; one column against all of the other."""
     x_RS, y_RS = a.x_RS, b.x_RS
     if len(a.jobs) > 1 and len(b.jobs) > 1:
@@ -203,12 +224,14 @@ def compared(a: Arm, b: Arm, span: float) -> dict[str, float]:
         y_RS = y_RS[:, [b.seeds.index(seed) for seed in both] if paired else range(fewest)]
     d_RS = x_RS - y_RS
     records, diff = len(d_RS), float(d_RS.mean())
-    if records < 2 or np.ptp(d_RS) == 0:
+    spread = _spread(d_RS, *seed_floor(a, b, pool))
+    if records < 2 or not spread[0]:
         _, low, high = exact(diff, records, (-span, span))
         p = 1.0 if records < 2 or diff == 0 else min(1.0, 2 * 0.5**records)
     else:
-        half = half_width(d_RS)
-        low, high, p = max(diff - half, -span), min(diff + half, span), p_value(d_RS)
+        half = half_width(spread)
+        low, high = max(diff - half, -span), min(diff + half, span)
+        p = float(2 * stats.t.sf(stats.t.isf(0.025, spread[1]) * abs(diff) / half, spread[1]))
     return {"diff": diff, "low": low, "high": high, "p": p}
 
 
@@ -220,7 +243,7 @@ def interval(x_RS: np.ndarray, bounds: tuple[float, float]) -> tuple[float, floa
         return mean, max(low, 0.0), min(high, 1.0)
     if records < 2 or np.ptp(x_RS) == 0:
         return exact(mean, records, bounds)
-    half = half_width(x_RS)
+    half = half_width(_spread(x_RS))
     if bounds == (0.0, 1.0) and seeds > 1:  # |mean - mu| = half sqrt(mu (1 - mu) / (mean (1 - mean))), both roots
         ratio = half**2 / (mean * (1 - mean))
         low, high = sorted(np.roots([1 + ratio, -(2 * mean + ratio), mean**2]).real)
@@ -233,34 +256,40 @@ def exact(value: float, records: int, bounds: tuple[float, float]) -> tuple[floa
     return value, value - hidden * (value - bounds[0]), value + hidden * (bounds[1] - value)
 
 
-def half_width(x_RS: np.ndarray) -> float:
+def half_width(spread: tuple[float, float, list[tuple[float, float]]]) -> float:
     """The wider of Satterthwaite's and Howe's, at 95 %."""
-    variance, df, parts = _spread(x_RS)
+    variance, df, parts = spread
     howe = sum(part * stats.t.isf(0.025, df_part) ** 2 for part, df_part in parts)
     return max(stats.t.isf(0.025, df) * variance**0.5, howe**0.5)
 
 
-def p_value(x_RS: np.ndarray) -> float:
-    """Satterthwaite's t, stretched so that p is 0.05 at the half width."""
-    _, df, _ = _spread(x_RS)
-    return float(2 * stats.t.sf(stats.t.isf(0.025, df) * abs(x_RS.mean()) / half_width(x_RS), df))
-
-
-def _spread(x_RS: np.ndarray) -> tuple[float, float, list[tuple[float, int]]]:
-    """Variance of the mean, Satterthwaite's df, and the variance by part with the df of each."""
+def mean_squares(x_RS: np.ndarray) -> list[float]:
+    """Of records, seeds and the rest; with one seed only the first is known."""
     records, seeds = x_RS.shape
-    cells, square = records * seeds, x_RS.mean() ** 2
+    square = x_RS.mean() ** 2
     record = seeds * (np.square(x_RS.mean(axis=1)).sum() - records * square)
     seed = records * (np.square(x_RS.mean(axis=0)).sum() - seeds * square)
-    rest = np.square(x_RS).sum() - cells * square - record - seed
+    rest = np.square(x_RS).sum() - records * seeds * square - record - seed
+    dfs = [max(records - 1, 1), seeds - 1, (records - 1) * (seeds - 1)]
+    return [max(total, 0.0) / df if df else 0.0 for total, df in zip((record, seed, rest), dfs)]
+
+
+def _spread(x_RS: np.ndarray, least: float = 0.0, pooled_df: int = 0):
+    """Variance of the mean, Satterthwaite's df, and the variance by part with the df of each.
+
+    least: what seeds add at the least, known with pooled_df degrees of freedom.
+    """
+    records, seeds = x_RS.shape
+    cells, ms = records * seeds, mean_squares(x_RS)
     dfs = [records - 1, seeds - 1, (records - 1) * (seeds - 1)]
-    ms = [max(total, 0.0) / df if df else 0.0 for total, df in zip((record, seed, rest), dfs)]
     if seeds == 1:
         ms[1:] = 0.0, 0.0
+    if least * cells + ms[2] > ms[1] and pooled_df:
+        ms[1], dfs[1] = least * cells + ms[2], pooled_df
     parts = [(max(ms[0], ms[2]) / cells, dfs[0]), (max(ms[1] - ms[2], 0.0) / cells, max(dfs[1], 1))]
     variance = parts[0][0] + parts[1][0]
     doubt = sum((each / cells) ** 2 / df for each, df in zip(ms, dfs) if df)
-    return variance, max(variance**2 / doubt, 1.0), parts
+    return variance, max(variance**2 / doubt, 1.0) if doubt else records - 1, parts
 
 
 def _recommended(book: Book, verdict: dict, arms: dict[str, Arm], rows: dict, winners: list[str]) -> str | None:

@@ -16,42 +16,77 @@ a 95 % interval is the wider of Satterthwaite's and the one that gives each part
     half width = max(t(df) sqrt(V), sqrt(t(R-1)^2 V_record + t(S-1)^2 V_seed))          p = 0.05 where it ends
     p          = that of t(df) for  t(0.975, df) x difference / half width
 
-Simulated with 0/1 scores, 3 seeds, 50 to 2,000 records and accuracies from 0.5 to 0.99 (benchmarks/judge.py), two
-copies of one arm are declared different in 3 % of the trials at 5 %, in the worst case in 6 %. At 2 seeds it can reach
-11 %: three seeds are the least for a claim about a method. Far below 5 % p is too small where seeds vary more than
-records do, which a family of many pairs under Holm feels; docs/verdict.md has the figures, docs/log.md the alternative.
+Two arms are compared with more than the luck of their own few seeds: what one seed adds is pooled over all arms of a
+kind (K arms of S seeds know it with K (S - 1) degrees of freedom), and a pair's V_seed is at least what that says.
+Without it Holm's correction over many pairs asks for tails that three seeds do not have. Figures: benchmarks/judge.py,
+docs/verdict.md.
 
 R records, S seeds.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["Components", "Spread", "components", "half_width", "p_value", "spread"]
+__all__ = [
+    "UNKNOWN",
+    "Components",
+    "Seeds",
+    "Spread",
+    "components",
+    "half_width",
+    "p_value",
+    "pooled_seeds",
+    "raised",
+    "spread",
+]
 
 
 class Spread(NamedTuple):
     """variance: of the mean over records and seeds. df: Satterthwaite's degrees of freedom.
 
-    seed: the part of the variance that comes from seeds. records, seeds: how many.
+    seed: the part of the variance that comes from seeds. record_df, seed_df: degrees of freedom of the two parts.
     """
 
     variance: float
     df: float
     seed: float
-    records: int
-    seeds: int
+    record_df: float
+    seed_df: float
+
+
+class Seeds(NamedTuple):
+    """What seeds add to the variance of a mean, and how well that is known."""
+
+    variance: float
+    df: float
+
+    def times(self, factor: float) -> "Seeds":
+        """So many times the variance."""
+        return self._replace(variance=factor * self.variance)
+
+
+UNKNOWN = Seeds(0.0, 0.0)
 
 
 class Components(NamedTuple):
-    """The mean squares of x[record, seed]. With one seed only ms_record is known, and the others are 0."""
+    """The mean squares of x[record, seed]. With one seed only ms_record is known, and the others are 0.
+
+    pooled_df: the degrees of freedom of ms_seed where it was raised to what other arms say; 0: seeds - 1.
+    """
 
     records: int
     seeds: int
     ms_record: float
     ms_seed: float
     ms_rest: float
+    pooled_df: float = 0.0
+
+    @property
+    def seed_df(self) -> float:
+        """Degrees of freedom of ms_seed."""
+        return self.pooled_df or self.seeds - 1
 
     @property
     def record(self) -> float:
@@ -88,23 +123,35 @@ def components(x_RS: np.ndarray) -> Components:
     return Components(records, seeds, float(ms_record), float(ms_seed), float(ms_rest))
 
 
+def pooled_seeds(arms: Iterable[Components]) -> Seeds:
+    """What one seed adds to a run's mean, over arms of one kind; those with one seed say nothing. df 0: unknown."""
+    known = [(c.seed_df, (c.ms_seed - c.ms_rest) / c.records) for c in arms if c.seeds > 1]
+    df = sum(own for own, _ in known)
+    return Seeds(max(sum(own * each for own, each in known) / df, 0.0) if df else 0.0, df)
+
+
+def raised(c: Components, floor: Seeds) -> Components:
+    """The same mean squares, its seeds adding no less to the variance of the mean than `floor`."""
+    least = c.ms_rest + floor.variance * c.records * c.seeds
+    return c._replace(ms_seed=least, pooled_df=floor.df) if floor.df and least > c.ms_seed else c
+
+
 def spread(c: Components) -> Spread:
     """Variance of the mean and its degrees of freedom."""
     cells = c.records * c.seeds
     seed = max(c.ms_seed - c.ms_rest, 0.0) / cells
     variance = max(c.ms_record, c.ms_rest) / cells + seed
-    parts = [(c.ms_record, c.records - 1), (c.ms_seed, c.seeds - 1), (c.ms_rest, (c.records - 1) * (c.seeds - 1))]
+    parts = [(c.ms_record, c.records - 1), (c.ms_seed, c.seed_df), (c.ms_rest, (c.records - 1) * (c.seeds - 1))]
     doubt = sum((square / cells) ** 2 / df for square, df in parts if df)
     df = max(variance**2 / doubt, 1.0) if doubt else float(c.records - 1)
-    return Spread(variance, df, seed, c.records, c.seeds)
+    return Spread(variance, df, seed, c.records - 1, max(c.seed_df, 1))
 
 
 def half_width(s: Spread) -> float:
     """Half of the 95 % interval: the wider of Satterthwaite's and Howe's."""
     from scipy.special import stdtrit
 
-    seed = s.seed * stdtrit(s.seeds - 1, 0.975) ** 2 if s.seed else 0.0
-    howe = (s.variance - s.seed) * stdtrit(s.records - 1, 0.975) ** 2 + seed
+    howe = (s.variance - s.seed) * stdtrit(s.record_df, 0.975) ** 2 + s.seed * stdtrit(s.seed_df, 0.975) ** 2
     return float(np.sqrt(max(s.variance * stdtrit(s.df, 0.975) ** 2, howe)))
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tuneoff.stats.crossed import Components, components, p_value, spread
+from tuneoff.stats.crossed import UNKNOWN, Components, Seeds, components, p_value, raised, spread
 from tuneoff.stats.interval import around, exact
 
 __all__ = ["Paired", "differences", "judged", "paired"]
@@ -37,12 +37,15 @@ def differences(a_RS: np.ndarray, b_RS: np.ndarray) -> np.ndarray:
     return np.asarray(a_RS, dtype=float) - np.asarray(b_RS, dtype=float)
 
 
-def paired(d_RS: np.ndarray, span: float = 1.0) -> Paired:
-    """Test whether differences d are 0 on average. span: the largest difference that a record can show."""
+def paired(d_RS: np.ndarray, span: float = 1.0, floor: Seeds = UNKNOWN) -> Paired:
+    """Test whether differences d are 0 on average. span: the largest difference that a record can show.
+
+    floor: what seeds add to the variance of the mean at the least, known from other arms too.
+    """
     if len(d_RS) < 2:
         _, low, high = exact(float(d_RS.mean()), len(d_RS), (-span, span))
         return Paired(float(d_RS.mean()), low, high, 1.0, Components(len(d_RS), d_RS.shape[1], 0.0, 0.0, 0.0))
-    return judged(float(d_RS.mean()), components(d_RS), span)
+    return judged(float(d_RS.mean()), raised(components(d_RS), floor), span)
 
 
 def judged(diff: float, c: Components, span: float = 1.0) -> Paired:

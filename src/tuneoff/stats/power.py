@@ -8,11 +8,14 @@ difference D is (q - D^2) / n, and D is seen with 80 % power at 5 % when D >= (1
 After a comparison, the measured variances of records and seeds say how many more of either would settle it.
 """
 
+from bisect import bisect_left
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
-from tuneoff.stats.crossed import Components, half_width, spread
+from tuneoff.stats.crossed import Components, Spread, half_width, spread
 from tuneoff.stats.interval import hidden_share
 from tuneoff.stats.many import ALPHA
 
@@ -43,8 +46,8 @@ def smallest_difference(n: int, disagreement: float = 0.2, tests: int = 1) -> fl
 
 
 def visible(c: Components, tests: int = 1) -> float:
-    """The smallest difference that a measured comparison would have shown with 80 % power."""
-    return float(_reach(tests) * np.sqrt(spread(c).variance))
+    """The smallest difference that a measured comparison would have shown with 80 % power, Bonferroni over `tests`."""
+    return 0.0 if c.flat else _needed(spread(c), tests)
 
 
 def power(diff: float, c: Components, tests: int = 1) -> float:
@@ -57,9 +60,8 @@ def power(diff: float, c: Components, tests: int = 1) -> float:
 
     s = spread(c)
     error = np.sqrt(s.variance)
-    wider = stats.t.ppf(1 - ALPHA / tests / 2, s.df) / stats.t.ppf(1 - ALPHA / 2, s.df)
     shares = (np.arange(1000) + 0.5) / 1000
-    beyond = wider * half_width(s) / error * np.sqrt(stats.chi2.ppf(shares, s.df) / s.df)
+    beyond = _critical(s, tests) / error * np.sqrt(stats.chi2.ppf(shares, s.df) / s.df)
     shift = abs(diff) / error
     return float(np.mean(stats.norm.sf(beyond - shift) + stats.norm.cdf(-beyond - shift)))
 
@@ -71,42 +73,53 @@ def settle(diff: float, c: Components, margin: float, tests: int = 1) -> More:
     """
     if c.flat:
         return More(_none_differ(c.records, margin), None)
-    records_N = np.unique(np.geomspace(c.records, MOST_RECORDS * c.records, 400).astype(int))
-    seeds_N = np.arange(c.seeds, MOST_SEEDS + 1)
-    alone = _first(records_N, _settled(diff, c, margin, tests, records_N, c.seeds))
+    most = MOST_RECORDS * c.records
+    alone = _least(c.records, most, lambda records: _settled(diff, c, margin, tests, records, c.seeds))
     if c.seeds == 1:
         return More(_extra(alone, c.records), None)
-    runs = _first(seeds_N, _settled(diff, c, margin, tests, c.records, seeds_N))
+    runs = _least(c.seeds, MOST_SEEDS, lambda seeds: _settled(diff, c, margin, tests, c.records, seeds))
     if alone is None and runs is None:
-        return _together(diff, c, margin, tests, records_N, seeds_N)
+        return _together(diff, c, margin, tests)
     return More(_extra(alone, c.records), _extra(runs, c.seeds))
 
 
-def _settled(diff: float, c: Components, margin: float, tests: int, records, seeds) -> np.ndarray:
+def _settled(diff: float, c: Components, margin: float, tests: int, records: int, seeds: int) -> bool:
     """Whether so many records and seeds would do, the measured variances taken as true."""
-    from scipy import stats
-
-    rest = c.ms_rest
-    ms_record, ms_seed = rest + seeds * c.record, rest + records * c.seed
-    cells = records * seeds
-    variance = (ms_record + ms_seed - rest) / cells
-    rest_df = np.maximum((records - 1) * (seeds - 1), 1)
-    seed_df = np.maximum(seeds - 1, 1)
-    doubt = ms_record**2 / (records - 1) + np.where(seeds > 1, ms_seed**2 / seed_df + rest**2 / rest_df, 0.0)
-    df = np.maximum((variance * cells) ** 2 / doubt, 1.0)
-    error = np.sqrt(variance)
-    shown = error * (stats.t.ppf(1 - ALPHA / tests / 2, df) + stats.t.ppf(POWER, df)) <= abs(diff)
-    equal = error * stats.t.ppf(0.975, df) <= margin - abs(diff)
-    return shown | equal
+    s = spread(_grown(c, records, seeds))
+    return _needed(s, tests) <= abs(diff) or half_width(s) <= margin - abs(diff)
 
 
-def _together(diff, c, margin, tests, records_N, seeds_N) -> More:
-    grid = _settled(diff, c, margin, tests, records_N[:, None], seeds_N[None, :])
-    if not grid.any():
+def _grown(c: Components, records: int, seeds: int) -> Components:
+    """The mean squares that more records and seeds would have; what was pooled grows with the seeds."""
+    pooled_df = c.pooled_df * (seeds - 1) / (c.seeds - 1) if c.seeds > 1 else 0.0
+    return Components(records, seeds, c.ms_rest + seeds * c.record, c.ms_rest + records * c.seed, c.ms_rest, pooled_df)
+
+
+def _critical(s: Spread, tests: int) -> float:
+    """The difference whose p is 5 % over `tests`."""
+    from scipy.special import stdtrit
+
+    return half_width(s) * stdtrit(s.df, 1 - ALPHA / tests / 2) / stdtrit(s.df, 1 - ALPHA / 2)
+
+
+def _needed(s: Spread, tests: int) -> float:
+    """The true difference that is declared with 80 % power."""
+    from scipy.special import stdtrit
+
+    return float(_critical(s, tests) + np.sqrt(s.variance) * stdtrit(s.df, POWER))
+
+
+def _together(diff: float, c: Components, margin: float, tests: int) -> More:
+    """The records and seeds that cost the fewest answers."""
+    found = []
+    for seeds in range(c.seeds + 1, MOST_SEEDS + 1):
+        do = partial(_settled, diff, c, margin, tests, seeds=seeds)
+        if records := _least(c.records, MOST_RECORDS * c.records, do):
+            found.append((records * seeds, records, seeds))
+    if not found:
         return More(None, None)
-    runs = np.where(grid, records_N[:, None] * seeds_N[None, :], np.iinfo(np.int64).max)
-    row, column = np.unravel_index(runs.argmin(), runs.shape)
-    return More(_extra(records_N[row], c.records), _extra(seeds_N[column], c.seeds), together=True)
+    _, records, seeds = min(found)
+    return More(_extra(records, c.records), _extra(seeds, c.seeds), together=True)
 
 
 def _none_differ(records: int, margin: float) -> int | None:
@@ -116,8 +129,10 @@ def _none_differ(records: int, margin: float) -> int | None:
     return _extra(int(np.ceil(np.log(0.025) / np.log(1 - margin))), records)
 
 
-def _first(values: np.ndarray, good: np.ndarray) -> int | None:
-    return int(values[good.argmax()]) if good.any() else None
+def _least(low: int, high: int, good: Callable[[int], bool]) -> int | None:
+    """The smallest number that is good; once one is, so are all above it."""
+    at = low + bisect_left(range(low, high + 1), True, key=good)
+    return at if at <= high else None
 
 
 def _extra(wanted: int | None, had: int) -> int | None:

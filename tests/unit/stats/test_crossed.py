@@ -1,11 +1,24 @@
 """Mean squares by hand, and the error rate and coverage of the interval by simulation."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 from scipy import stats
 
-from tuneoff.stats.crossed import Components, components, half_width, p_value, spread
+from tuneoff.stats.crossed import (
+    UNKNOWN,
+    Components,
+    Seeds,
+    components,
+    half_width,
+    p_value,
+    pooled_seeds,
+    raised,
+    spread,
+)
 from tuneoff.stats.interval import crossed_interval
+from tuneoff.stats.many import holm
 from tuneoff.stats.paired import paired
 
 SMALL_RS = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 9.0]])
@@ -80,6 +93,38 @@ def test_seeds_against_a_fixed_arm_by_satterthwaite_alone_would_be_wrong_too_oft
 def _mean_of(c, rng) -> float:
     """A mean drawn beside mean squares: for normal numbers the two are independent."""
     return float(rng.normal() * np.sqrt(0.35**2 / c.records + 0.15**2 / 3 + 0.1**2 / (3 * c.records)))
+
+
+def test_seeds_of_several_arms_are_pooled_by_their_degrees_of_freedom():
+    arms = [Components(100, 3, 0.3, 2.2, 0.2), Components(100, 5, 0.3, 0.2, 0.2), Components(100, 1, 0.3, 0, 0)]
+    pool = pooled_seeds(arms)
+    assert pool.df == 2 + 4
+    assert pool.variance == pytest.approx((2 * 0.02 + 4 * 0.0) / 6)
+    assert pooled_seeds(arms[2:]) == UNKNOWN
+
+
+def test_a_pool_raises_what_is_below_it_and_nothing_else():
+    low, high = Components(100, 3, 0.3, 0.2, 0.2), Components(100, 3, 0.3, 9.0, 0.2)
+    floor = Seeds(0.02, 8).times(0.5)
+    assert raised(high, floor) == high
+    assert raised(low, UNKNOWN) == low
+    s = spread(raised(low, floor))
+    assert s.seed == pytest.approx(0.01)
+    assert s.variance == pytest.approx(0.3 / 300 + 0.01)
+    assert s.df == pytest.approx(8, rel=0.3)
+
+
+@pytest.mark.parametrize("pooling", [True, False])
+def test_pooling_keeps_a_family_of_pairs_at_its_rate(pooling):
+    """Six equal arms whose seeds lie far apart, all 15 pairs under Holm; without the pool it is wrong too often."""
+    rng = np.random.default_rng(3)
+    alarms = []
+    for _ in range(150):
+        arms = [0.1 * rng.normal(size=(1, 3)) + 0.3 * rng.normal(size=(60, 3)) for _ in range(6)]
+        pool = pooled_seeds(components(x) for x in arms).times(2 / 3) if pooling else UNKNOWN
+        p = holm(np.array([paired(a - b, floor=pool).p for a, b in combinations(arms, 2)]))
+        alarms.append(p.min() < 0.05)
+    assert np.mean(alarms) <= 0.1 if pooling else np.mean(alarms) > 0.15
 
 
 def test_one_record_has_no_mean_squares():

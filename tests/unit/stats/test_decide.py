@@ -124,7 +124,22 @@ def test_where_none_disagree_the_rule_of_three_says_how_many():
 
 
 def test_visible_shrinks_with_records():
-    assert visible(Components(100, 1, 0.2, 0, 0)) == pytest.approx(2 * visible(Components(400, 1, 0.2, 0, 0)))
+    assert visible(Components(100, 1, 0.2, 0, 0)) == pytest.approx(2 * visible(Components(400, 1, 0.2, 0, 0)), rel=0.01)
+
+
+@pytest.mark.parametrize("c", [Components(200, 1, 0.3, 0, 0), Components(200, 3, 0.3, 2.0, 0.2)])
+def test_what_is_visible_is_found_in_four_of_five_trials(c):
+    assert power(visible(c), c) == pytest.approx(0.8, abs=0.04)
+    assert power(visible(c) / 2, c) < 0.5
+
+
+def test_what_settles_a_tie_would_be_declared_then():
+    c = Components(300, 3, 0.3, 0.9, 0.2)
+    more = settle(0.03, c, margin=0.01)
+    assert more.together
+    records, seeds = 300 + more.records, 3 + more.seeds
+    grown = Components(records, seeds, 0.2 + seeds * c.record, 0.2 + records * c.seed, 0.2)
+    assert power(0.03, grown) >= 0.75 > power(0.03, c)
 
 
 def test_power_of_one_run_is_that_of_the_t_test():

@@ -11,10 +11,11 @@ import numpy as np
 from tuneoff.core.seeds import stream
 from tuneoff.evaluation.metric import Metric
 from tuneoff.stats.bootstrap import Pooled, boot_components, pooled, resamples, subtract
+from tuneoff.stats.crossed import Components, Seeds, components, raised
 from tuneoff.stats.interval import Interval, around, crossed_interval, exact, mean_interval
 from tuneoff.stats.paired import Paired, differences, judged, paired
 
-__all__ = ["Sample", "Scale", "compared", "figure", "scale_of"]
+__all__ = ["Sample", "Scale", "compared", "figure", "mean_squares", "scale_of"]
 
 Sample = np.ndarray | Pooled
 "x_RS of a mean, or the resampled figures of anything else"
@@ -51,16 +52,24 @@ def figure(sample: Sample, scale: Scale) -> Interval:
     return mean_interval(sample[:, 0], scale.bounds) if sample.shape[1] == 1 else crossed_interval(sample, scale.bounds)
 
 
-def compared(a: Sample, b: Sample, seeds_a: list[int], seeds_b: list[int], scale: Scale) -> Paired:
-    """a minus b, seeds paired by number; by order where the two arms hold different ones."""
+def mean_squares(sample: Sample) -> Components:
+    """Those of one arm's own figure."""
+    return boot_components(sample) if isinstance(sample, Pooled) else components(sample)
+
+
+def compared(a: Sample, b: Sample, seeds_a: list[int], seeds_b: list[int], scale: Scale, floor: Seeds) -> Paired:
+    """a minus b, seeds paired by number; by order where the two arms hold different ones.
+
+    floor: what seeds add to the variance of the difference at the least.
+    """
     span = scale.bounds[1]
     if len(seeds_a) > 1 and len(seeds_b) > 1:
         left, right = _paired_seeds(seeds_a, seeds_b)
         a, b = _seeds(a, left), _seeds(b, right)
     if isinstance(a, Pooled):
         d = subtract(a, b)
-        return judged(d.mean, boot_components(d), span)
-    return paired(differences(a, b), span)
+        return judged(d.mean, raised(boot_components(d), floor), span)
+    return paired(differences(a, b), span, floor)
 
 
 def _paired_seeds(a: list[int], b: list[int]) -> tuple[list[int], list[int]]:

@@ -28,6 +28,7 @@ from tuneoff.study.verdict.figure import compared, scale_of
 from tuneoff.study.verdict.judgement import Change, Contrast, Standing, Verdict
 from tuneoff.study.verdict.limits import active, held
 from tuneoff.study.verdict.measured import Measured, measure
+from tuneoff.study.verdict.pools import seed_floors
 from tuneoff.study.verdict.price import score
 from tuneoff.study.verdict.standing import axes_by_arm, blank, further, ruled_out, standing
 from tuneoff.study.verdict.words import reason
@@ -105,6 +106,7 @@ def _case(
     arms = {arm.arm: arm for arm in measured}
     scale = scale_of(metric, [arm.rows_RSK for arm in measured]) if measured else None
     samples = {name: scale.sample(arm.rows_RSK) for name, arm in arms.items()}
+    floor = seed_floors(samples, {name: len(arm.seeds) for name, arm in arms.items()}, families)
     axes = axes_by_arm(ledger, measured)
     rows = {
         name: replace(standing(arm, families[name], samples[name], scale), axes=axes[name])
@@ -115,7 +117,7 @@ def _case(
 
     @cache  # with a limit lifted, the same pairs are asked for again
     def compare(a: str, b: str) -> Paired:
-        return compared(samples[a], samples[b], arms[a].seeds, arms[b].seeds, scale)
+        return compared(samples[a], samples[b], arms[a].seeds, arms[b].seeds, scale, floor(a, b))
 
     return Case(rows, compare, margin=margin, up=metric.up, choice=decision)
 

@@ -284,14 +284,26 @@ def test_seeds_pair_by_number_and_a_plain_arm_stands_against_every_seed(run):
     matrix = np.zeros((3, RECORDS))
     matrix[0, :100], matrix[1, :120], matrix[2, :140] = 1, 1, 1
     run.arm("lora", matrix, seeds=3)
-    run.arm("dora", matrix, seeds=3)
+    run.arm("few_shot", matrix, seeds=3)
     run.arm("zero_shot", 0.5)
-    verdict = run.verdict()
-    assert _pair(verdict, "lora", "dora").diff == 0
-    assert _pair(verdict, "lora", "dora").high == pytest.approx(1 - 0.025 ** (1 / RECORDS))
+    verdict = run.verdict(random_arms={"lora", "few_shot"})
+    assert _pair(verdict, "lora", "few_shot").diff == 0
     pair = _pair(verdict, "lora", "zero_shot")
     assert pair.diff == pytest.approx(0.1)
     assert pair.high - pair.low > 0.2  # three seeds 10 points apart: df is near 2
+
+
+def test_what_seeds_add_is_pooled_over_trained_arms(run):
+    rng = np.random.default_rng(5)
+    alike = _noisy(rng, 0.7, 3)
+    run.arm("soft_prompt", alike, seeds=3)
+    run.arm("zero_shot", 0.5)
+    alone = _pair(run.verdict(), "soft_prompt", "zero_shot")
+    for name in ("lora", "dora"):
+        run.arm(name, np.concatenate([_noisy(rng, share, 1) for share in (0.6, 0.7, 0.8)]), seeds=3)
+    beside = _pair(run.verdict(), "soft_prompt", "zero_shot")
+    assert beside.diff == pytest.approx(alone.diff)
+    assert beside.high - beside.low > 1.3 * (alone.high - alone.low)
 
 
 def test_verdict_json_is_read_back_whole(run, tmp_path):
