@@ -12,6 +12,7 @@ from tuneoff.data.task import Task
 from tuneoff.engine.learner import Schedule
 from tuneoff.study.arm import Arm, Job, Part, Stage, calibrated_twin, held_out, parse_arm
 from tuneoff.study.spec import StudySpec
+from tuneoff.study.verdict.judgement import UNTRAINED
 
 __all__ = ["Plan", "instruction", "make_plan"]
 
@@ -36,6 +37,12 @@ class Plan:
     @property
     def families(self) -> dict[str, str]:
         return {arm.name: arm.family for arm in self.arms}
+
+    @property
+    def racing(self) -> tuple[Arm, ...]:
+        """The arms that may run: what the study's limits rule out from the start is not trained first."""
+        barred = self.spec.decision.no_weights_access
+        return tuple(arm for arm in self.arms if not barred or arm.family in UNTRAINED)
 
     def arm(self, name: str) -> Arm:
         return next(arm for arm in self.arms if arm.name == name)

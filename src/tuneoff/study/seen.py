@@ -32,7 +32,7 @@ def entries_of(plan: Plan) -> list[Entry]:
             follows=arm.calibrated,
             paused=bool(arm.stages),
         )
-        for arm in plan.arms
+        for arm in plan.racing
     ]
 
 

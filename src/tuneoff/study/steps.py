@@ -188,8 +188,8 @@ class Steps:
     def _work(self, waiting: Sequence[Job], rung: int) -> tuple[float, float]:
         """Work done and left: what waits now, then one whole run and the other seeds of every arm, and their tests."""
         plan, done = self.plan, self._fitted()
-        tests = sum(plan.seeds(arm) * len(plan.data.test) for arm in plan.arms if not arm.baseline)
-        whole = sum(plan.work(arm) * plan.seeds(arm) for arm in plan.arms) + tests
+        tests = sum(plan.seeds(arm) * len(plan.data.test) for arm in plan.racing if not arm.baseline)
+        whole = sum(plan.work(arm) * plan.seeds(arm) for arm in plan.racing) + tests
         now = sum(plan.work(job.arm) * RUNGS[rung - 1] for job in waiting)
         return done, max(whole - done, now + tests)
 

@@ -334,3 +334,13 @@ def test_a_failure_at_the_test_is_a_row_too(base, tmp_path, monkeypatch):
     assert (row.seeds, row.why) == (1, "1 of 2 seeds failed (seed 2): out of memory")
     study.conduct(("zero_shot", "lora"))
     assert study.told.jobs == []
+
+
+def test_what_needs_the_weights_is_run_once_the_limit_is_lifted(base, tmp_path):
+    study = Study(tmp_path, base)
+    barred = study.conduct(("zero_shot", "lora"), decision={"no_weights_access": True}, budget="10m")
+    assert {row.arm: row.status for row in barred.standings}["lora"] == "ruled out"
+    assert not any(arm == "lora" for arm, _, _ in study.jobs())
+    assert not any("lora" in label for label in study.told.jobs)
+    lifted = study.conduct(("zero_shot", "lora"))
+    assert {row.arm: row.status for row in lifted.standings}["lora"] == "tested"

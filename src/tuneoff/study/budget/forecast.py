@@ -133,7 +133,7 @@ class Rehearsal:
 
 def forecast(plan: Plan, rates: Rates) -> Forecast:
     """The whole study, at best and at worst, and each arm's parts. rates: of all its arms."""
-    arms = tuple(_arm(plan, rates, arm.name) for arm in plan.arms)
+    arms = tuple(_arm(plan, rates, arm.name) for arm in plan.racing)
     return Forecast(arms=arms, best=_best(plan, rates), worst=worst(plan, rates))
 
 
@@ -152,7 +152,7 @@ def rehearse(plan: Plan, rates: Rates, entries: Sequence[Entry], guess: Guess, r
 
 def _best(plan: Plan, rates: Rates) -> Total:
     runs = _runs(plan, rates)
-    trained = [arm.name for arm in plan.arms if arm.stages]
+    trained = [arm.name for arm in plan.racing if arm.stages]
     first = min(trained, key=runs.get, default=None)
 
     def guess(place: Place) -> float:
@@ -163,7 +163,7 @@ def _best(plan: Plan, rates: Rates) -> Total:
 
 def _runs(plan: Plan, rates: Rates) -> dict[str, float]:
     """Seconds of a whole run, by arm."""
-    return {arm.name: _one(plan, rates, arm.name, LAST).all_s for arm in plan.arms}
+    return {arm.name: _one(plan, rates, arm.name, LAST).all_s for arm in plan.racing}
 
 
 def _share(runs: Mapping[str, float], arm: str) -> float:

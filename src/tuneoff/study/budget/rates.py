@@ -130,7 +130,7 @@ def measure_rates(
     """
     began = time.perf_counter()
     known = known or Rates(before_s=before_s)
-    new = {rate_key(arm): arm for arm in plan.arms if rate_key(arm) not in known.arms}
+    new = {rate_key(arm): arm for arm in plan.racing if rate_key(arm) not in known.arms}
     if not new:
         return known
     place = folder / "aside" / "measure"

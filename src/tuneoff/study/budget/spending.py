@@ -214,7 +214,7 @@ def _phase(what: str, row: JobRow | None) -> str | None:
 def fitted_before(plan: Plan, events: Iterable[Mapping]) -> Fitted | None:
     """The plan as this run's budget holds it by the rates measured then; None where they do not tell of all arms."""
     rates = known_rates(events)
-    if not plan.spec.budget or rates is None or not rates.covers(plan.arms):
+    if not plan.spec.budget or rates is None or not rates.covers(plan.racing):
         return None
     return fit_budget(plan, rates)
 
@@ -222,7 +222,7 @@ def fitted_before(plan: Plan, events: Iterable[Mapping]) -> Fitted | None:
 def _done(fitted: Fitted, rates: Rates, seen: Iterable[Seen]) -> Bill:
     """What was done so far, as forecast."""
     bill = Bill(fitted.plan, rates)
-    stops = {arm.name: range(1, LAST + 1) if arm.stages else [LAST] for arm in fitted.plan.arms}
+    stops = {arm.name: range(1, LAST + 1) if arm.stages else [LAST] for arm in fitted.plan.racing}
     for place, one in _table(seen).items():
         was = 0
         for rung in (rung for rung in stops[place[0]] if rung <= one.row.rung):

@@ -11,7 +11,7 @@ import numpy as np
 from tuneoff.core.seeds import stream
 from tuneoff.evaluation.metric import Metric
 from tuneoff.stats.bootstrap import Pooled, boot_components, pooled, resamples, subtract
-from tuneoff.stats.crossed import Components, Seeds, components, raised
+from tuneoff.stats.crossed import UNKNOWN, Components, Seeds, components, raised
 from tuneoff.stats.interval import Interval, around, crossed_interval, exact, mean_interval
 from tuneoff.stats.paired import Paired, differences, judged, paired
 
@@ -57,7 +57,9 @@ def mean_squares(sample: Sample) -> Components:
     return boot_components(sample) if isinstance(sample, Pooled) else components(sample)
 
 
-def compared(a: Sample, b: Sample, seeds_a: list[int], seeds_b: list[int], scale: Scale, floor: Seeds) -> Paired:
+def compared(
+    a: Sample, b: Sample, seeds_a: list[int], seeds_b: list[int], scale: Scale, floor: Seeds = UNKNOWN
+) -> Paired:
     """a minus b, seeds paired by number; by order where the two arms hold different ones.
 
     floor: what seeds add to the variance of the difference at the least.
