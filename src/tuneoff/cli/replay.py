@@ -32,7 +32,10 @@ def replay(
         "same_setting": sum(run.won == run.best for run in runs) / replays,
         "same_method": sum(run.won[0] == run.best[0] for run in runs) / replays,
         "same_or_within_margin": sum(run.won == run.best or run.loss <= margin for run in runs) / replays,
+        "same_or_tied": sum(run.won == run.best or run.tied for run in runs) / replays,
+        "grid_again_within_margin": sum(run.again_loss <= margin for run in runs) / replays,
         "mean_loss": sum(run.loss for run in runs) / replays,
+        "grid_again_mean_loss": sum(run.again_loss for run in runs) / replays,
         "token_share_mean": sum(shares) / replays,
         "token_share_most": shares[-1],
     }

@@ -8,7 +8,9 @@ A recording is a folder of part-*.parquet, a row per record, rung and job (no te
 
 Each replay draws the validation and test records anew (with replacement) and the order of the seeds, runs the race,
 and asks two things: what share of the training tokens was spent, and whether the setting that won is the one that the
-whole grid would have chosen, or as good on the test records within the margin.
+whole grid would have chosen, or as good on the test records within the margin, or not shown to be worse by the test
+that a verdict would make. What the whole grid would choose on another draw is the yardstick: where settings lie closer
+than records can tell apart, not even everything trained to its end finds the same one twice.
 """
 
 import json
@@ -22,10 +24,16 @@ import numpy as np
 from tuneoff.core.errors import StudyError
 from tuneoff.core.rungs import LAST, RUNGS
 from tuneoff.core.seeds import stream
+from tuneoff.stats.many import ALPHA
+from tuneoff.stats.paired import paired
 from tuneoff.study.outcome import JobRow
 from tuneoff.study.race import Entry, Place, Seen, next_step
 
 __all__ = ["Curve", "Raced", "Recording", "Replay", "raced", "read_recording", "replay", "replayed"]
+
+
+Setting = tuple[str, int]
+"arm, trial"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +91,15 @@ class Replay(NamedTuple):
     """share: of the recording's tokens. won, best: (arm, trial) by the race and by the whole grid.
 
     loss: how much worse the race's choice is on the test records, as a share of right answers; below 0: better.
+    tied: whether it is not shown to be worse. again_loss: of what the whole grid chooses on another draw.
     """
 
     share: float
-    won: tuple[str, int]
-    best: tuple[str, int]
+    won: Setting
+    best: Setting
     loss: float
+    tied: bool
+    again_loss: float
 
 
 class Raced(NamedTuple):
@@ -135,8 +146,11 @@ def replay(recording: Recording, number: int) -> Replay:
     spent = _replayed(recording, draw).spent
     tokens = sum(_curve_of(recording, draw, place).spent(rung) for place, rung in spent.items())
     won, best = _race_winner(recording, draw, spent), _grid_winner(recording, draw)
-    loss = _quality(recording, draw, best) - _quality(recording, draw, won)
-    return Replay(tokens / recording.tokens(), won, best, loss)
+    again = _grid_winner(recording, _draw(recording, number, "again"))
+    best_M = _test(recording, draw, best)
+    loss, again_loss = (float((best_M - _test(recording, draw, each)).mean()) for each in (won, again))
+    tied = loss <= 0 or paired(best_M - _test(recording, draw, won)).p >= ALPHA
+    return Replay(tokens / recording.tokens(), won, best, loss, tied, again_loss)
 
 
 def replayed(recording: Recording, number: int) -> Raced:
@@ -172,8 +186,8 @@ def _curve(rows: Iterable[dict], job: Mapping) -> Curve:
     )
 
 
-def _draw(recording: Recording, number: int) -> Draw:
-    random = np.random.default_rng(stream(number, "replay"))
+def _draw(recording: Recording, number: int, name: str = "replay") -> Draw:
+    random = np.random.default_rng(stream(number, name))
     curve = next(iter(recording.curves.values()))
     validation, test = curve.correct_CN.shape[1], len(curve.test_M)
     return Draw(
@@ -208,7 +222,7 @@ def _row(place: Place, rung: int, curve: Curve, draw: Draw) -> Seen:
     return Seen(done, scores, (right, p))
 
 
-def _race_winner(recording: Recording, draw: Draw, spent: Mapping[Place, int]) -> tuple[str, int]:
+def _race_winner(recording: Recording, draw: Draw, spent: Mapping[Place, int]) -> Setting:
     """The setting with the best test mean over the seeds that were run to the end, one setting a method."""
     chosen = {}
     for arm in recording.arms:
@@ -221,10 +235,10 @@ def _race_winner(recording: Recording, draw: Draw, spent: Mapping[Place, int]) -
         ]
         for arm, place in chosen.items()
     }
-    return max(runs, key=lambda setting: _quality(recording, draw, setting, runs[setting]))
+    return max(runs, key=lambda setting: _test(recording, draw, setting, runs[setting]).mean())
 
 
-def _grid_winner(recording: Recording, draw: Draw) -> tuple[str, int]:
+def _grid_winner(recording: Recording, draw: Draw) -> Setting:
     """What the whole grid chooses: per method by mean validation over all seeds, then by the test."""
 
     def validation(arm: str, trial: int) -> float:
@@ -232,10 +246,10 @@ def _grid_winner(recording: Recording, draw: Draw) -> tuple[str, int]:
         return float(np.mean([value[:2] for value in values], axis=0) @ [1.0, 1e-6])
 
     settings = [(arm, max(range(recording.trials(arm)), key=lambda t: validation(arm, t))) for arm in recording.arms]
-    return max(settings, key=lambda setting: _quality(recording, draw, setting))
+    return max(settings, key=lambda setting: _test(recording, draw, setting).mean())
 
 
-def _quality(recording: Recording, draw: Draw, setting: tuple[str, int], seeds: Iterable[int] | None = None) -> float:
-    """Mean test accuracy of a setting; of all recorded seeds where none are named."""
+def _test(recording: Recording, draw: Draw, setting: Setting, seeds: Iterable[int] | None = None) -> np.ndarray:
+    """[M, S] test answers of a setting; of all recorded seeds where none are named."""
     seeds = range(recording.seeds) if seeds is None else seeds
-    return float(np.mean([_curve_of(recording, draw, (*setting, seed)).test_M[draw.test_M].mean() for seed in seeds]))
+    return np.stack([_curve_of(recording, draw, (*setting, seed)).test_M[draw.test_M] for seed in seeds], axis=1)

@@ -108,6 +108,8 @@ def test_a_slow_starter_that_would_have_won_is_counted_as_lost(tmp_path):
     run = replay(read_recording(folder), 0)
     assert (run.best, run.won[1] != 3) == (("lora", 3), True)
     assert run.loss > 0.3
+    assert not run.tied
+    assert run.again_loss == 0
 
 
 def test_the_verb_prints_what_was_saved_and_missed(clear):
@@ -115,6 +117,14 @@ def test_the_verb_prints_what_was_saved_and_missed(clear):
     told = json.loads(done.stdout)
     assert (told["jobs"], told["replays"], told["same_or_within_margin"]) == (36, 5, 1.0)
     assert 0.1 < told["token_share_mean"] < 0.3
+    assert (told["same_or_tied"], told["grid_again_within_margin"]) == (1.0, 1.0)
+
+
+def test_where_settings_are_alike_not_even_the_grid_finds_its_choice_again(tmp_path):
+    held = read_recording(recorded(tmp_path / "grid", {"lora": [0.6, 0.61, 0.6, 0.62], "soft": [0.6, 0.61, 0.62, 0.6]}))
+    runs = [replay(held, number) for number in range(20)]
+    assert any(run.again_loss > 0 for run in runs)
+    assert np.mean([run.tied for run in runs]) > 0.8
 
 
 def test_no_recording(tmp_path):
