@@ -2,15 +2,17 @@
 
     rung 1 of 3    each method's defaults with the first seed; then what is left of its family's trials, drawn for
                    the family's leader
-    rungs 2, 3     of each method the best third of its trials goes on
+    rungs 2, 3     of each method the best third of its trials goes on, and never fewer than two
     seeds          of each method's best trial, the other seeds
     test           the chosen jobs meet the sealed test set, once
 
 WITHIN a method halving makes no claim: trials left behind are "not pursued" (Jamieson & Talwalkar 2016, arXiv
-1502.07943). ACROSS methods a trained arm leaves only where a paired confidence sequence over validation records shows
-that the leader does better at the same rung (stats/sequential.py), at 5 % over all pairs of trials and all rungs. The
-best arm of each family and all that needs no training go on to the test; what the leader was shown to beat goes with
-one seed.
+1502.07943). Early rungs say little about settings whose rates differ, so two come to the end and are chosen from there.
+ACROSS methods a trained arm leaves only where a paired confidence sequence over validation records shows that the
+leader does better at the same rung (stats/sequential.py). An arm that is as good as any other leaves in at most 5 % of
+races: over all trials of the others, all rungs, and both signals of the last rung, the deciding metric and the denser
+one of the early rungs, which counts there only where the metric leans the same way at 5 % alone. The best arm of each
+family and all that needs no training go on to the test; what the leader was shown to beat goes with one seed.
 
 A failed job is not tried again, and its arm goes on with what it has.
 """
@@ -30,6 +32,8 @@ from tuneoff.study.outcome import JobRow
 __all__ = ["Drop", "Entry", "Place", "Seen", "Step", "next_step"]
 
 KEPT = 3  # of so many trials one goes on
+ENOUGH = 2  # trials that go on in any case
+LOOKS = len(RUNGS) + 1  # two signals at the last rung
 FEWEST = 8  # records on which two arms can be told apart at all
 
 Place = tuple[str, int, int]
@@ -59,12 +63,14 @@ class Entry(NamedTuple):
 class Seen(NamedTuple):
     """A job of the ledger. scores: by rung, what its validation records got. value: its figure, then the tie breaker.
 
-    More is better in all of them.
+    dense: what they got at the end by the signal of the early rungs, where the last rung has another one. More is
+    better in all of them.
     """
 
     row: JobRow
     scores: Mapping[int, Scores]
     value: tuple[float, float] | None
+    dense: Scores = {}
 
     @property
     def failed(self) -> bool:
@@ -119,8 +125,10 @@ class _Race:
         if missing := self._missing({entry.arm: [0] for entry in self.entries}, first):
             return self._fit(missing, first)
         trials = self._shares(first)
-        count = sum(len(own) for own in trials.values())  # of each arm the best trial is compared: any pair may be
-        self.alpha = ALPHA / max(1, len(RUNGS) * count * (count - 1) / 2)
+        count = sum(len(own) for own in trials.values())
+        self.rivals = {
+            arm: count - len(own) for arm, own in trials.items()
+        }  # any trial of another arm may come to lead
         for rung in self.rungs:
             if missing := self._missing(trials, rung):
                 return self._fit(missing, rung)
@@ -172,9 +180,9 @@ class _Race:
         if arm in self.whole or rung == LAST or len(scored) < 2:
             return scored
         ranked = sorted(scored, key=lambda trial: (-self._mean((arm, trial, 0), rung), trial))
-        kept = ranked[: min(ceil(len(trials) / KEPT), self.most.get(arm) or len(trials))]
+        kept = ranked[: min(max(ceil(len(trials) / KEPT), ENOUGH), self.most.get(arm) or len(trials))]
         for trial in ranked[len(kept) :]:
-            self._drop((arm, trial, 0), f"not pursued: outside the best third of its trials at rung {rung}")
+            self._drop((arm, trial, 0), f"not pursued: not among the best {len(kept)} of its trials at rung {rung}")
         return sorted(kept)
 
     def _across(self, trials: dict[str, list[int]], rung: int) -> dict[str, list[int]]:
@@ -205,11 +213,13 @@ class _Race:
         return max(scored, key=lambda place: self._mean(place, rung)) if scored else None
 
     def _worse(self, place: Place, leader: Place, rung: int) -> bool:
+        """Whether the leader was shown to do better; separated() takes an error rate of two sides."""
+        alpha = 2 * ALPHA / (LOOKS * self.rivals[place[0]])
         own, other = self._scores(place, rung), self._scores(leader, rung)
-        shared = sorted(own.keys() & other.keys())  # hashes: an order that is random, and always the same
-        if len(shared) < FEWEST:
-            return False
-        return separated(np.array([other[record] - own[record] for record in shared]), self.alpha) > 0
+        if _shown(own, other, alpha) or rung != LAST:
+            return _shown(own, other, alpha)
+        dense = self.table[place].dense, self.table[leader].dense
+        return _shown(*dense, alpha) and _shown(own, other, 2 * ALPHA)
 
     def _seeds_and_test(self, chosen: Mapping[str, int | None]) -> Step:
         runs = [(entry, chosen.get(entry.arm)) for entry in self.entries]
@@ -247,3 +257,11 @@ class _Race:
 
     def _drop(self, place: Place, why: str) -> None:
         self.dropped.append(Drop(place, why))
+
+
+def _shown(own: Scores, other: Scores, alpha: float) -> bool:
+    """Whether the other one is separated from, and above, this one."""
+    shared = sorted(own.keys() & other.keys())  # hashes: an order that is random, and always the same
+    if len(shared) < FEWEST:
+        return False
+    return separated(np.array([other[record] - own[record] for record in shared]), alpha) > 0

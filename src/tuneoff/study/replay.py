@@ -219,7 +219,7 @@ def _row(place: Place, rung: int, curve: Curve, draw: Draw) -> Seen:
     right, p, at = curve.value(draw.validation_N)
     scores[LAST] = dict(enumerate(curve.correct_CN[at, draw.validation_N]))
     done = JobRow(key=row.key, arm=arm, trial=trial, seed=seed, status="done", rung=LAST)
-    return Seen(done, scores, (right, p))
+    return Seen(done, scores, (right, p), dict(enumerate(curve.p_right_CN[at, draw.validation_N])))
 
 
 def _race_winner(recording: Recording, draw: Draw, spent: Mapping[Place, int]) -> Setting:

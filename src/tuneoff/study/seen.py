@@ -6,6 +6,7 @@ text), which tells more from few records; at the last rung the deciding metric, 
 
 import math
 from collections import defaultdict
+from collections.abc import Mapping
 
 from tuneoff.core.rungs import LAST
 from tuneoff.evaluation.metric import Metric
@@ -40,8 +41,17 @@ def seen_of(ledger: Ledger, plan: Plan) -> list[Seen]:
     """The ledger's jobs as the race sees them."""
     metric = metric_named(plan.task.metrics[0])
     dense = metric_named("nll" if plan.task.kind == "choice" else "token_f1")
-    scores = _scores(ledger, dense, metric)
-    return [Seen(row, scores.get(row.key, {}), _value(ledger, row, metric)) for row in ledger.jobs()]
+    last = metric if metric.mean and metric.up else dense
+    early, final = _scores(ledger, dense), _scores(ledger, last)
+    return [
+        Seen(
+            row,
+            _by_rung(early.get(row.key, {}), final.get(row.key, {})),
+            _value(ledger, row, metric),
+            {} if last is dense else early.get(row.key, {}).get(FINAL, {}),
+        )
+        for row in ledger.jobs()
+    ]
 
 
 def figure_of(ledger: Ledger, key: str, metric: Metric, rung: int = LAST) -> float | None:
@@ -52,13 +62,18 @@ def figure_of(ledger: Ledger, key: str, metric: Metric, rung: int = LAST) -> flo
     return metric.pool(scored) if scored else None
 
 
-def _scores(ledger: Ledger, dense: Metric, metric: Metric) -> dict[str, dict[int, Scores]]:
+def _by_rung(early: Mapping[int, Scores], last: Mapping[int, Scores]) -> dict[int, Scores]:
+    """The dense signal at the early rungs, the other one at the end."""
+    rungs = {rung: scores for rung, scores in early.items() if rung != FINAL}
+    return rungs | ({LAST: last[FINAL]} if FINAL in last else {})
+
+
+def _scores(ledger: Ledger, judge: Metric) -> dict[str, dict[int, Scores]]:
+    """By job and step."""
     table: dict[str, dict[int, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
-    last = metric if metric.mean and metric.up else dense
-    for judge, final in ((dense, False), (last, True)):
-        for outcome in ledger.outcomes(split="validation", metric=judge.name):
-            if outcome.stats is not None and not outcome.phrasing and (outcome.step == FINAL) == final:
-                table[outcome.job][outcome.step or LAST][outcome.record] = _score(outcome, judge)
+    for outcome in ledger.outcomes(split="validation", metric=judge.name):
+        if outcome.stats is not None and not outcome.phrasing:
+            table[outcome.job][outcome.step][outcome.record] = _score(outcome, judge)
     return table
 
 

@@ -78,14 +78,14 @@ def test_a_family_whose_leader_has_no_further_settings_gives_them_to_the_next():
     assert places(next_step([ZERO._replace(share=4), few], rows)) == [("few", 1, 0), ("few", 2, 0)]
 
 
-def test_the_best_third_of_a_methods_trials_goes_on():
+def test_the_best_third_of_a_methods_trials_goes_on_and_never_fewer_than_two():
     rows = [paused("lora", trial, r1=right) for trial, right in enumerate((30, 70, 20, 60, 50, 40))]
     step = next_step([lora()], rows)
     assert step.fit == ((("lora", 1, 0), 2), (("lora", 3, 0), 2))
     assert [drop.place for drop in step.dropped] == [("lora", trial, 0) for trial in (4, 5, 0, 2)]
-    assert step.dropped[0].why == "not pursued: outside the best third of its trials at rung 1"
+    assert step.dropped[0].why == "not pursued: not among the best 2 of its trials at rung 1"
     rows[1], rows[3] = paused("lora", 1, r1=70, r2=50), paused("lora", 3, r1=60, r2=80)
-    assert next_step([lora()], rows).fit == ((("lora", 3, 0), LAST),)
+    assert next_step([lora()], rows).fit == ((("lora", 1, 0), LAST), (("lora", 3, 0), LAST)), "two come to the end"
 
 
 def test_an_arm_that_was_shown_to_be_worse_leaves_but_not_the_best_of_its_family():
@@ -114,9 +114,9 @@ def test_no_claim_from_a_handful_of_records():
 
 
 def test_then_the_other_seeds_of_the_best_trial():
-    rows = [done("zero_shot"), done("lora", 0, right=52, r1=50, r2=50), paused("lora", 1, r1=49)]
+    rows = [done("zero_shot"), done("lora", 0, right=52, r1=50, r2=50), done("lora", 1, right=49, r1=51, r2=51)]
     step = next_step([ZERO, lora(trials=2, share=2)], rows)
-    assert step.dropped[0].place == ("lora", 1, 0)
+    assert step.dropped == ()
     assert step.fit == ((("lora", 0, 1), LAST),)
 
 
@@ -165,8 +165,22 @@ def test_an_arm_that_comes_later_takes_no_trials_from_those_that_were_there():
     assert step.fit == ((("ia3", 1, 0), 1), (("ia3", 2, 0), 1)), "the new leader gets what is left of the share"
     later = [paused("ia3", trial, r1=51 - trial) for trial in range(3)]
     step = next_step([lora(trials=4, share=4), IA3._replace(trials=4, share=4)], [*rows, *later])
-    assert {place[:2] for place in places(step)} == {("lora", 1), ("ia3", 0)}
-    assert {drop.place[:2] for drop in step.dropped} == {("lora", 2), ("lora", 3), ("ia3", 1), ("ia3", 2)}
+    assert {place[:2] for place in places(step)} == {("lora", 1), ("ia3", 0), ("ia3", 1)}
+    assert {drop.place[:2] for drop in step.dropped} == {("lora", 2), ("lora", 3), ("ia3", 2)}
+
+
+def dense(row, right):
+    """The same job, whose records got another mean by the denser signal."""
+    return row._replace(dense={record: right / 100 for record in RECORDS})
+
+
+def test_at_the_end_the_denser_signal_counts_where_the_metric_leans_the_same_way():
+    entries = [lora(trials=1, share=1), SOFT]
+    leader, close, behind = done("lora", right=60), done("soft", right=58), done("soft", right=53)
+    assert next_step(entries, [leader, behind]).dropped == (), "the metric alone does not show it"
+    assert next_step(entries, [dense(leader, 70), dense(close, 30)]).dropped == (), "it is no claim about the metric"
+    (drop,) = next_step(entries, [dense(leader, 70), dense(behind, 30)]).dropped
+    assert drop.place[:2] == ("soft", 0)
 
 
 def test_who_was_never_looked_at_on_a_rung_is_no_leader_there():

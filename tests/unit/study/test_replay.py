@@ -71,13 +71,13 @@ def test_the_race_finds_the_clear_winner_with_a_part_of_the_tokens(clear):
     held = read_recording(clear)
     runs = [replay(held, number) for number in range(20)]
     assert all(run.won == run.best == ("lora", 1) for run in runs)
-    # 12 settings to 1/9, the best two of each method to 1/3, the best one to the end, then two seeds of the leader
-    assert all(run.share == pytest.approx((12 / 9 + 6 * 2 / 9 + 3 * 2 / 3 + 2) / 36) for run in runs)
+    # 12 settings to 1/9, the best two of each method to the end, then two seeds of the leader
+    assert all(run.share == pytest.approx((12 / 9 + 6 * 8 / 9 + 2) / 36) for run in runs)
 
 
 def test_a_method_that_is_not_shown_to_be_worse_gets_all_its_seeds(tmp_path):
     held = read_recording(recorded(tmp_path / "grid", {"lora": [0.6] * 4, "soft": [0.6] * 4}))
-    assert replay(held, 0).share == pytest.approx((8 / 9 + 4 * 2 / 9 + 2 * 2 / 3 + 4) / 24)
+    assert replay(held, 0).share == pytest.approx((8 / 9 + 4 * 8 / 9 + 4) / 24)
 
 
 def test_a_replay_is_settled_by_its_number(clear):

@@ -13,7 +13,7 @@ from tuneoff.study.store import Ledger
 torch.set_num_threads(1)
 ARMS = ("zero_shot", "lora")
 FOUR = {"trials": 4, "train": {"epochs": 3.0, "checks": 4}}  # nine steps, checks at 1, 3, 6, 9
-BEHIND = "not pursued: outside the best third of its trials at rung"
+BEHIND = "not pursued: not among the best 2 of its trials at rung 1"
 
 
 class Killed(BaseException):
@@ -105,15 +105,14 @@ def study(raced, tmp_path):
     return copy
 
 
-def test_of_four_trials_two_go_on_then_one_and_only_that_one_gets_the_other_seed(raced):
+def test_of_four_trials_two_come_to_the_end_and_one_gets_the_other_seed(raced):
     rows = raced.of_lora()
     assert {row["attempts"] for row in rows.values()} == {1}
     ends = [(row["status"], row["rung"], row["why"]) for (_, seed), row in rows.items() if seed == 0]
-    dropped = [("dropped", 1, f"{BEHIND} 1")] * 2 + [("dropped", 2, f"{BEHIND} 2")]
-    assert sorted(ends) == sorted([*dropped, ("done", 3, "")])
-    (chosen,) = [trial for (trial, seed), row in rows.items() if seed == 0 and row["status"] == "done"]
-    assert [place for place in rows if place[1] == 1] == [(chosen, 1)]
-    assert sorted(raced.told_by(steps_run).values()) == [1, 1, 3, 9, 9]
+    assert sorted(ends) == sorted([("dropped", 1, BEHIND)] * 2 + [("done", 3, "")] * 2)
+    (chosen,) = [trial for trial, seed in rows if seed == 1]
+    assert rows[chosen, 0]["status"] == "done"
+    assert sorted(raced.told_by(steps_run).values()) == [1, 1, 9, 9, 9]
     assert [place[1:] for place in raced.places(arm="lora", tested=1)] == [(chosen, 0), (chosen, 1)]
 
 
@@ -136,19 +135,19 @@ def test_labels_tell_the_rung_and_the_watch_what_is_left_behind(raced):
     assert fitted[:2] == ["lora, seed 1 to rung 1", "lora, trial 2, seed 1 and 2 more to rung 1"]
     assert [label.rpartition(" ")[2] for label in fitted if " to rung " in label] == ["1", "1", "2"]
     figures = [figure for label, figure in raced.told.figures.items() if label.startswith("lora")]
-    assert len(figures) == 4 + 2 + 1 + 1
+    assert len(figures) == 4 + 2 + 2 + 1
     assert all(0 <= figure <= 1 for figure in figures), "accuracies"
-    assert sorted(raced.told.left.values()) == [f"{BEHIND} 1"] * 2 + [f"{BEHIND} 2"]
+    assert sorted(raced.told.left.values()) == [BEHIND] * 2
 
 
 def test_what_is_left_behind_leaves_nothing_aside(raced):
-    assert raced.told.lying == [3, 2, 1]
+    assert raced.told.lying == [3, 2]
     assert not (raced.run / "aside").exists()
 
 
 def test_rungs_spend_less_than_a_full_race(raced, full):
     assert sorted(full.told_by(steps_run).values()) == [9] * 5
-    assert raced.told_by(tokens) < 0.6 * full.told_by(tokens)
+    assert raced.told_by(tokens) < 0.7 * full.told_by(tokens)
 
 
 def test_a_full_race_leaves_nobody_behind(full):
@@ -276,7 +275,7 @@ def test_killed_between_the_steps_of_the_race_it_trains_nothing_twice(base, race
 
 def test_killed_within_training_it_goes_on_from_the_last_check(base, raced, tmp_path, monkeypatch):
     study = Raced(tmp_path, base)
-    killed_every(5, monkeypatch, Learner, "step_on")
+    killed_every(8, monkeypatch, Learner, "step_on")
     starts, ticks = conducted_at_last(study)
     assert starts > 3
     assert ticks > trained(raced.told), "what came behind the last check is lost"

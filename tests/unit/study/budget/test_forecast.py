@@ -84,9 +84,9 @@ def test_a_learning_curve_is_counted_for_the_dearest_of_each_family(folder):
 
 
 def test_halving_and_the_dearest_of_a_family(folder):
-    """8 trials of the family: both defaults, and 6 more of lora; 3 of its 7 go on at rung 1, one at rung 2."""
+    """8 trials of the family: both defaults, and 6 more of lora; 3 of its 7 go on at rung 1, two at rung 2."""
     plan = made_plan(folder, "lora", "ia3", seeds=1, trials=8)
-    assert worst(plan, made_rates(plan)).tokens == 7 * 80 + 160 + 80 + 160
+    assert worst(plan, made_rates(plan)).tokens == 7 * 80 + 2 * 160 + 80 + 160
     assert worst(plan, made_rates(plan)).tokens < worst(with_budget(plan, "", race="full"), made_rates(plan)).tokens
 
 
@@ -138,7 +138,7 @@ def test_what_is_left_out_is_said_with_numbers(folder):
     assert made.left_out == (
         "1 of 4 trials of each family",
         "1 of 3 seeds: how much another seed would change stays unknown",
-        "all that was asked for would take up to 14m, 960 tokens",
+        "all that was asked for would take up to 16m, 1200 tokens",
     )
 
 

@@ -50,7 +50,7 @@ def seen(arm, trial, seed, rung, *, status=None, value=0.5, records=12):
 
 @pytest.fixture
 def study(tmp_path):
-    plan = made_plan(tmp_path, "lora", "soft_prompt_after", seeds=3, trials=4, budget="20m")
+    plan = made_plan(tmp_path, "lora", "soft_prompt_after", seeds=3, trials=4, budget="30m")
     rates = made_rates(plan)
     return fit_budget(plan, rates), rates
 

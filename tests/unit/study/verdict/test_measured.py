@@ -9,7 +9,7 @@ from tuneoff.study.outcome import Outcome
 from tuneoff.study.verdict.measured import pooled_by_job
 
 WORSE = "worse on validation at rung 2 than lora"
-BEHIND = "not pursued: outside the best third of its trials at rung 1"
+BEHIND = "not pursued: not among the best 2 of its trials at rung 1"
 
 
 @pytest.fixture
