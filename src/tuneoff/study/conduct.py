@@ -129,6 +129,9 @@ def _race(held: Budgeted, worker: Worker, watch: Watch) -> Verdict:
         steps.do(step)
         if correction := held.look(seen_of(ledger, plan)):
             watch.phase(correction.why)
+    if held.figures_after_all():
+        watch.phase("the figures beside quality fit after all")
+        plan, worker = held.plan, Worker(held.plan, worker.base, worker.folder)
     take_axes(worker, ledger, ground, lambda label: watch.phase(f"beside quality: {label}"))
     steps.fit_sizes(_sizes_left(ledger, plan, ground))
     watch.phase("judging")

@@ -6,6 +6,7 @@
     held.plan                            the study that the budget holds
     held.entries(seen)                   who races, under all corrections so far
     held.look(seen)                      a correction, where what is left no longer fits
+    held.figures_after_all()             whether figures that were left out fit now, the race having left time
 
 Rates, forecast and corrections are events of the ledger. All that the race depends on is read from there, so a restart
 finds the same plan.
@@ -17,12 +18,14 @@ from pathlib import Path
 
 from tuneoff.core.budget import parse_budget
 from tuneoff.models.base import Base
-from tuneoff.study.budget.forecast import Fitted, fit_budget
+from tuneoff.study.budget.forecast import NO_FIGURES, Fitted, figures_s, fit_budget, with_figures
 from tuneoff.study.budget.rates import ALLOWANCE_S, measure_rates
 from tuneoff.study.budget.spending import (
+    AFTER_ALL,
     BEGIN,
     CORRECTION,
     FORECAST,
+    LATEST,
     RATES,
     Correction,
     correct,
@@ -92,6 +95,17 @@ class Budgeted:
         if found is not None:
             self.ledger.note("", CORRECTION, found.as_json())
         return found
+
+    def figures_after_all(self) -> bool:
+        """Take the figures beside quality that were left out, where the time that the race left is enough for them."""
+        if self.fitted is None or self.plan.spec.measure == self.asked.spec.measure:
+            return False
+        left_s = LATEST * self.fitted.budget.seconds - self._spent_s()
+        if figures_s(self.asked, known_rates(self.ledger.events())) > left_s:
+            return False
+        self.ledger.note("", AFTER_ALL, NO_FIGURES)
+        self.fitted = with_figures(self.fitted, self.asked)
+        return True
 
     def _spent_s(self) -> float:
         return spent_seconds(self.ledger.events(), time.time())

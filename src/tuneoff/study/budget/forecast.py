@@ -24,13 +24,28 @@ from tuneoff.study.race import Entry, Place, Seen, next_step
 from tuneoff.study.seen import entries_of
 from tuneoff.study.spec import MeasureSpec
 
-__all__ = ["AIM", "ArmForecast", "Fitted", "Forecast", "Total", "fit_budget", "forecast", "rehearse", "resized"]
+__all__ = [
+    "AIM",
+    "NO_FIGURES",
+    "ArmForecast",
+    "Fitted",
+    "Forecast",
+    "Total",
+    "figures_s",
+    "fit_budget",
+    "forecast",
+    "rehearse",
+    "resized",
+    "with_figures",
+    "worst",
+]
 
 AIM = 0.9  # of the time is planned for: the rest is for the verdict, and for a machine that gets slower
 MOST_TRIALS = 8  # that a large budget is used for unasked
 ENOUGH = 512  # records to show what is ahead at best
 FIRST = 1
 NOTHING_BESIDE = MeasureSpec(serving=False, retention=False, rewordings=0, memorisation=False)
+NO_FIGURES = "no figures beside quality: time to answer, drift, other wordings, memorisation"
 
 Guess = Callable[[Place], float]
 
@@ -252,8 +267,20 @@ def _changes(plan: Plan, made: Plan, rates: Rates) -> dict[str, tuple[str, ...]]
     if got.seeds == 1 < asked.seeds:
         left_out[-1] += ": how much another seed would change stays unknown"
     if got.measure != asked.measure:
-        left_out.append("no figures beside quality: time to answer, drift, other wordings, memorisation")
+        left_out.append(NO_FIGURES)
     return {"left_out": (*left_out, f"all that was asked for would take up to {_needs(whole)}")}
+
+
+def figures_s(plan: Plan, rates: Rates) -> float:
+    """Seconds that the figures beside quality take, as the study asks for them."""
+    return worst(resized(plan, 1, 1), rates).seconds["beside"]
+
+
+def with_figures(fitted: Fitted, asked: Plan) -> Fitted:
+    """The same, with the figures beside quality that the study asks for."""
+    spec = fitted.plan.spec.model_copy(update={"measure": asked.spec.measure})
+    left_out = tuple(sentence for sentence in fitted.left_out if sentence != NO_FIGURES)
+    return replace(fitted, plan=replace(fitted.plan, spec=spec), left_out=left_out)
 
 
 def _too_small(plan: Plan, rates: Rates, budget: Budget) -> StudyError:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from tuneoff.core.rungs import LAST
 from tuneoff.study.budget.bill import PHASES, Bill
-from tuneoff.study.budget.forecast import Fitted, Forecast, Rehearsal, fit_budget
+from tuneoff.study.budget.forecast import Fitted, Forecast, Rehearsal, fit_budget, with_figures
 from tuneoff.study.budget.rates import Rates
 from tuneoff.study.outcome import JobRow
 from tuneoff.study.plan import Plan
@@ -25,9 +25,11 @@ from tuneoff.study.seen import entries_of
 from tuneoff.study.store import Ledger
 
 __all__ = [
+    "AFTER_ALL",
     "BEGIN",
     "CORRECTION",
     "FORECAST",
+    "LATEST",
     "RATES",
     "Correction",
     "PhaseTime",
@@ -43,6 +45,8 @@ __all__ = [
 
 BEGIN, RATES, FORECAST, CORRECTION = "begin", "rates", "forecast", "correction"
 "events of the ledger: a session's first; measured rates, the forecast and each correction, as JSON"
+AFTER_ALL = "after all"
+"event: a sentence of what was left out, and is done now"
 
 OUTSIDE = (BEGIN, "study file")  # a pause may stand before them
 
@@ -216,7 +220,10 @@ def fitted_before(plan: Plan, events: Iterable[Mapping]) -> Fitted | None:
     rates = known_rates(events)
     if not plan.spec.budget or rates is None or not rates.covers(plan.racing):
         return None
-    return fit_budget(plan, rates)
+    fitted = fit_budget(plan, rates)
+    whats = [event["what"] for event in events]
+    again = AFTER_ALL in whats[len(whats) - whats[::-1].index(FORECAST) :] if FORECAST in whats else False
+    return with_figures(fitted, plan) if again else fitted
 
 
 def _done(fitted: Fitted, rates: Rates, seen: Iterable[Seen]) -> Bill:

@@ -41,6 +41,8 @@ def left_out(events: Iterable[Event]) -> list[str]:
     for event in events:
         if event["what"] == "verdict":
             ended = True
+        elif event["what"] == "after all":
+            found.pop(str(event["detail"]), None)
         elif event["what"] in ("left out", "start"):
             if ended:
                 found, ended = {}, False

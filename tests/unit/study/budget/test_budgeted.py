@@ -8,10 +8,12 @@ from made_rates import made_plan, made_rates
 from tuneoff.core.errors import StudyError
 from tuneoff.core.rungs import LAST
 from tuneoff.study.budget.budgeted import Budgeted
+from tuneoff.study.budget.forecast import AIM, NO_FIGURES, resized, worst
 from tuneoff.study.budget.spending import known_rates, read_corrections
 from tuneoff.study.outcome import JobRow
 from tuneoff.study.race import Seen
 from tuneoff.study.store import Ledger
+from tuneoff.study.verdict.changes import left_out
 
 
 @pytest.fixture
@@ -106,3 +108,38 @@ def test_a_slow_run_is_corrected_once_for_what_it_lost(tmp_path, ledger, clock, 
     assert Budgeted(held.asked, ledger).entries(rows) == held.entries(rows)
     lora = next(entry for entry in held.entries(rows) if entry.arm == "lora")
     assert (lora.seeds, lora.most) == (found.seeds, found.trials)
+
+
+ASKED = {"seeds": 3, "trials": 4, "measure": {"serving": False}}
+
+
+def test_figures_that_were_left_out_are_taken_where_the_race_leaves_time(tmp_path, ledger, measuring):
+    plan = made_plan(tmp_path, "lora", **ASKED)
+    budget = int(worst(resized(plan, 1, 3, beside=False), made_rates(plan)).all_s / AIM) + 1
+    plan = made_plan(tmp_path, "lora", **ASKED, budget=f"{budget}s")
+    held = Budgeted(plan, ledger)
+    held.begin()
+    held.measure(None, tmp_path)
+    assert NO_FIGURES in held.fitted.left_out
+    for sentence in held.fitted.left_out:
+        ledger.note("", "left out", sentence)
+    assert held.figures_after_all(), "hardly a second has gone by"
+    assert held.plan.spec.measure == plan.spec.measure
+    assert NO_FIGURES not in held.fitted.left_out
+    assert NO_FIGURES not in left_out(ledger.events())
+    assert not held.figures_after_all(), "told once"
+    again = Budgeted(plan, ledger)
+    assert (again.plan.spec, again.fitted.left_out) == (held.plan.spec, held.fitted.left_out)
+
+
+def test_figures_stay_out_where_the_time_is_gone(tmp_path, ledger, measuring, clock):
+    plan = made_plan(tmp_path, "lora", **ASKED)
+    budget = int(worst(resized(plan, 1, 3, beside=False), made_rates(plan)).all_s / AIM) + 1
+    held = Budgeted(made_plan(tmp_path, "lora", **ASKED, budget=f"{budget}s"), ledger)
+    held.begin()
+    held.measure(None, tmp_path)
+    for _ in range(budget):
+        next(clock)
+    ledger.note("", "run")
+    assert not held.figures_after_all()
+    assert NO_FIGURES in held.fitted.left_out
