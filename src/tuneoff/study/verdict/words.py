@@ -195,10 +195,11 @@ def _training(verdict: Verdict) -> str:
 
 def _evidence(verdict: Verdict) -> str:
     tested = _tested(verdict)
-    seeds = sorted({row.seeds for row in tested if row.seed_spread == "included"})
-    runs = " to ".join(str(count) for count in dict.fromkeys((seeds[0], seeds[-1]))) if seeds else ""
-    counted = f" with {runs} seeds of every arm that has randomness" if runs else ""
+    several = {row.arm: row.seeds for row in tested if row.seed_spread == "included"}
     lone = [row.arm for row in tested if row.seed_spread == "unknown"]
+    runs = " to ".join(map(str, dict.fromkeys((min(several.values()), max(several.values()))))) if several else ""
+    whose = _list(list(several)) if lone else "every arm that has randomness"
+    counted = f" with {runs} seeds of {whose}" if several else ""
     floor = verdict.facts["smallest_visible"]
     left_out = "1 test record was" if verdict.unscored == 1 else f"{verdict.unscored} test records were"
     return _join(
@@ -218,7 +219,11 @@ def _others(verdict: Verdict) -> str:
     blank = [row for row in verdict.standings if row.mean is None]
     out = [f"{row.arm} ({row.why})" for row in blank if row.status == "ruled out"]
     rest = [f"{row.arm} ({row.status}: {row.why})" for row in blank if row.status != "ruled out"]
-    short = [f"{row.arm}: {row.why}." for row in verdict.standings if row.mean is not None and row.why]
+    fewer: dict[str, list[str]] = {}
+    for row in verdict.standings:
+        if row.mean is not None and row.why:
+            fewer.setdefault(row.why, []).append(row.arm)
+    short = [f"{_list(arms)}: {why}." for why, arms in fewer.items()]
     unknown = [f"{key} could not be checked for {_list(arms)}" for key, arms in verdict.facts["unchecked"].items()]
     weighed = verdict.facts["decision"]["weights"]
     unknown += [f"no score for {row.arm}" for row in _tested(verdict) if weighed and row.score is None]
