@@ -85,7 +85,9 @@ FIGURES = {
     "retention_drift": FigureWords("drift from the base model, nats per token", "drift", "texts", _nats),
     "reworded": FigureWords("asked in other words", "", "records", _figure, _metric_unit),
     "reworded_gap": FigureWords("lost in other words", "lost reworded", "records", _lost, _difference_unit),
-    "memorised": FigureWords("training records told from others", "memorised", "records", _hundredths, _per_cent),
+    "memorised": FigureWords(
+        "training records told from others (50 %: not at all)", "told from new", "records", _hundredths, _per_cent
+    ),
     "overfit": FigureWords("training minus validation", "overfit", "records", _difference, _difference_unit),
     "copied": FigureWords("training answers copied", "copied", "answers", _hundredths, _per_cent),
 }

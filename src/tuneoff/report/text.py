@@ -1,6 +1,6 @@
 """The verdict in the terminal: readable at 80 columns, and with no colour at all."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich import box
 from rich.console import Console, Group
@@ -46,7 +46,17 @@ def _words(facts: Facts) -> Panel:
     verdict = facts.verdict
     pick = Text.assemble("Recommended: ", (verdict.recommended or "no arm", "bold green"))
     title = Text(f"verdict: {verdict.study}" if verdict.study else "verdict")
-    return Panel(Group(pick, Text(), Text(verdict.reason)), title=title, box=box.ROUNDED, padding=(1, 2))
+    words = Group(pick, Text(), Text(verdict.reason))
+    return Panel(words, title=title, subtitle=_measured_on(verdict.facts), box=box.ROUNDED, padding=(1, 2))
+
+
+def _measured_on(facts: Mapping) -> Text | None:
+    """What the figures are figures of."""
+    data = facts.get("measured_on")
+    if not data:
+        return None
+    learned, chosen, judged = (data[f"{split}_records"] for split in ("training", "validation", "test"))
+    return Text(f"{data['model']}: {learned} records to learn from, {chosen} to choose on, {judged} to judge on")
 
 
 def _table(title: str) -> Table:

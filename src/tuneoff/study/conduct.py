@@ -46,6 +46,7 @@ from tuneoff.study.work import Worker
 
 __all__ = ["conduct", "open_base"]
 
+MACHINE = ("device", "threads", "forward_tokens_per_s")
 LONG_S = 600.0
 "a budget in which a first opinion has its place"
 
@@ -183,7 +184,8 @@ def _finish(plan: Plan, ledger: Ledger, folder: Path) -> Verdict:
         study=plan.spec.name,
         arms=[arm.name for arm in plan.arms],
     )
-    verdict = replace(verdict, facts=verdict.facts | {"sizes": _sizes(plan, ledger)})
+    met = {"sizes": _sizes(plan, ledger), "measured_on": _measured_on(plan), "machine": _machine(ledger)}
+    verdict = replace(verdict, facts=verdict.facts | met)
     _hand_over(verdict, folder)
     write_verdict(verdict, folder / "verdict.json")
     for passing in ("aside", "contexts"):
@@ -191,6 +193,22 @@ def _finish(plan: Plan, ledger: Ledger, folder: Path) -> Verdict:
     ledger.set_meta("test_open", "")
     ledger.note("", "verdict")
     return verdict
+
+
+def _measured_on(plan: Plan) -> dict:
+    """What the figures are figures of."""
+    return {
+        "model": plan.spec.model.name,
+        "training_records": len(plan.data.train),
+        "validation_records": len(plan.data.validation),
+        "test_records": len(plan.data.test),
+    }
+
+
+def _machine(ledger: Ledger) -> dict:
+    """Where times were measured last."""
+    told = [json.loads(event["detail"]) for event in ledger.events() if event["what"] == "machine"]
+    return {key: told[-1][key] for key in MACHINE if key in told[-1]} if told else {}
 
 
 def _sizes(plan: Plan, ledger: Ledger) -> dict:

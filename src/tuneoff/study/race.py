@@ -194,7 +194,8 @@ class _Race:
         leader, entry = ranked[0], {entry.arm: entry for entry in self.entries}
         heads = {entry[arm].family: arm for arm in reversed(ranked)}
         behind = [arm for arm in ranked[1:] if self._worse(best[arm], best[leader], rung)]
-        self.beaten = {arm: f"worse on validation at rung {rung} than {leader}" for arm in behind}
+        where = "validation" if rung == LAST else f"validation at rung {rung}"
+        self.beaten = {arm: f"worse on {where} than {leader}" for arm in behind}
         leaving = [arm for arm in behind if entry[arm].paused and heads[entry[arm].family] != arm]
         for arm in leaving:
             for trial in trials[arm]:

@@ -71,6 +71,8 @@ def test_the_verdict_is_written_with_everything_beside_it(finished):
     assert arms["lora"]["cost"]["train_tokens"] > 0
     assert arms["zero_shot"]["cost"]["trainable"] == 0
     assert told["test_opened"] == 1
+    assert told["facts"]["measured_on"]["test_records"] == 20
+    assert told["facts"]["machine"]["device"] == "cpu"
     assert told["winners"] == list(finished.verdict.winners)
     assert not (finished.run / "aside").exists()
 

@@ -125,7 +125,7 @@ def test_what_the_leader_was_shown_to_beat_goes_to_the_test_with_one_seed():
     step = next_step([ZERO, lora(trials=1), SOFT], rows)
     assert step.test == ("zero_shot/0/0", "lora/0/0", "lora/0/1", "soft/0/0")
     assert [(drop.place, drop.why) for drop in step.dropped] == [
-        (("soft", 0, 1), "one seed is enough: worse on validation at rung 3 than lora")
+        (("soft", 0, 1), "one seed is enough: worse on validation than lora")
     ]
 
 
@@ -190,7 +190,7 @@ def test_who_was_never_looked_at_on_a_rung_is_no_leader_there():
     step = next_step(entries, [*full, paused("ia3", r1=30)])
     assert (places(step), step.dropped) == ([("ia3", 0, 0)], ())
     step = next_step(entries, [*full, done("ia3", right=30, r1=30, r2=30)])
-    assert [drop.why for drop in step.dropped] == ["worse on validation at rung 3 than lora"]
+    assert [drop.why for drop in step.dropped] == ["worse on validation than lora"]
 
 
 def test_rows_of_arms_that_left_the_race_are_ignored():

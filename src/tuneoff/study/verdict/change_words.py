@@ -55,7 +55,9 @@ def _standing(change: Change, verdict: Verdict) -> str:
     kinds = [one.kind for one in verdict.contrasts if {one.a, one.b} == {change.arm, best}]
     if not kinds:
         return f"it was not tested against {best}"
-    return f"the two are {'practically equal' if kinds[0] == 'practically_equal' else 'too close to call'}"
+    if kinds[0] == "practically_equal":
+        return "the two are practically equal"
+    return "as measured, for the two are too close to call"
 
 
 def _limit(change: Change, verdict: Verdict) -> str:

@@ -106,7 +106,8 @@ class Verdict:
     same), smallest_visible (difference that a pair of finalists would show with 80 % power), decision (the limits and
     the preference that the study set), unchecked (by limit, the arms that could not be held to it), front (arms than
     which none is better for less, cheapest first), trials (settings tried, by family and arm), sizes (curves over
-    training records and where they cross, study/curve.py).
+    training records and where they cross, study/curve.py), measured_on (model and numbers of records), machine (where
+    times were measured).
     """
 
     metric: str

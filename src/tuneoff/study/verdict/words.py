@@ -189,7 +189,7 @@ def _training(verdict: Verdict) -> str:
         return "Whether training would pay is not known: no trained arm stands among those compared." if missed else ""
     rivals = [arm for arm in trained if arm in verdict.winners]
     if any(_lead(verdict, arm, name).contrast.kind == "open" for arm in rivals):
-        return "Training is not shown to pay for this; with more test records or seeds it may be."
+        return "Training is not shown to pay for this."
     return f"Do not train for this{_proviso(verdict, trained)}."
 
 
@@ -208,7 +208,9 @@ def _evidence(verdict: Verdict) -> str:
         if lone
         else "",
         f"Pairs are tested among the {FINALISTS} best arms only." if len(tested) > FINALISTS else "",
-        f"Differences below about {gap(floor, _up(verdict))} would mostly stay unseen." if floor else "",
+        f"Of a typical pair here, a difference below about {gap(floor, _up(verdict))} would mostly stay unseen."
+        if floor
+        else "",
         f"{left_out} left out for all arms, being unscored under one of them." if verdict.unscored else "",
         f"The test set was opened {verdict.test_opened} times." if verdict.test_opened > 1 else "",
     )

@@ -170,7 +170,7 @@ def check_figures(verdict):
     if tested:
         assert f"Measured on {tested[0].n_test} test records" in verdict.reason
     if verdict.facts["smallest_visible"]:
-        assert f"Differences below about {100 * verdict.facts['smallest_visible']:.1f} points" in verdict.reason
+        assert f"a difference below about {100 * verdict.facts['smallest_visible']:.1f} points" in verdict.reason
 
 
 @pytest.fixture
@@ -211,5 +211,5 @@ def test_smallest_visible_difference_and_records_always_stand_there(run):
     run.arm("few_shot", 0.9)
     run.arm("lora", 0.5, seeds=3)
     assert all(one.different for one in run.verdict().contrasts)
-    assert "Differences below about " in run.verdict().reason
+    assert "a difference below about " in run.verdict().reason
     assert "Measured on 200 test records" in run.verdict().reason
