@@ -58,8 +58,11 @@ class Budgeted:
         return self.fitted.plan if self.fitted else self.asked
 
     def begin(self) -> None:
-        """The clock of a session starts."""
+        """The clock of a session starts; under another budget than the session before with another forecast."""
+        told = [event["detail"] for event in self.ledger.events() if event["what"] == FORECAST]
         self.ledger.note("", BEGIN)
+        if self.fitted and told[-1:] != [self.fitted.forecast.as_json()]:
+            self.ledger.note("", FORECAST, self.fitted.forecast.as_json())
 
     def measure(self, base: Base, folder: Path) -> Fitted | None:
         """Measure what is not known, fit, and write both down. What was spent so far counts as spent before the race.

@@ -143,3 +143,14 @@ def test_figures_stay_out_where_the_time_is_gone(tmp_path, ledger, measuring, cl
     ledger.note("", "run")
     assert not held.figures_after_all()
     assert NO_FIGURES in held.fitted.left_out
+
+
+def test_another_budget_is_another_forecast(tmp_path, ledger, measuring):
+    small, large = (made_plan(tmp_path, "lora", seeds=3, trials=4, budget=budget) for budget in ("8m", "2h"))
+    for plan in (small, small, large, large):
+        held = Budgeted(plan, ledger)
+        held.begin()
+        held.measure(None, tmp_path)
+    told = [event["detail"] for event in ledger.events() if event["what"] == "forecast"]
+    assert len(told) == 2
+    assert told[1] == held.fitted.forecast.as_json()
