@@ -9,7 +9,7 @@ import pytest
 from tiny_study import job_rows, put_model, put_rows, put_study, rows, standings, started, tuneoff
 
 ARMS = ["zero_shot", "few_shot", "lora", "soft_prompt -> lora"]
-STUDY = {"trials": 2, "train": {"epochs": 6.0, "checks": 4}, "data": {"train_records": 40}}
+STUDY = {"trials": 3, "train": {"epochs": 6.0, "checks": 4}, "data": {"train_records": 40}}
 PATIENCE_S = 240
 
 
