@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["answers", "declared", "jackknife", "judge_aa_recorded", "recorded_line"]
 
 HERE = Path(__file__).parent / "recordings"
-REPLAYS, HALVES, PER_HALF = 4000, 100, 1000
+REPLAYS, HALVES, PER_HALF = 4000, 40, 1000
 
 
 def judge_aa_recorded(settings: "Settings") -> Iterator[dict]:
