@@ -6,7 +6,7 @@
 
 The race is replayed over the recorded grid where that is whole; else no method is told from another, which is the
 most that can happen. An arm's first step is a pass of its own, and arms behind kept contexts share passes with their
-like alone (engine/train.py). A job that ends answers its validation set once more, with the values of its best check.
+like alone (engine/train.py). Seeds after the first are not looked at before the late checks.
 """
 
 from collections import Counter
@@ -98,13 +98,13 @@ class _Count:
                     self._train(group, rung)
 
     def _train(self, group: Sequence[Job], rung: int) -> None:
-        until, checks = self._schedule.rung_step(self._records, rung), self._schedule.check_steps(self._records)
+        until = self._schedule.rung_step(self._records, rung)
+        late, all_checks = self._schedule.late_steps(self._records), self._schedule.check_steps(self._records)
         while active := [job for job in group if self._done[_place(job)] < until]:
             self.passes.update(self._companies(active))
             self._done.update(map(_place, active))
-            self.checks.update(job.arm.name for job in active if self._done[_place(job)] in checks)
-        if rung == LAST:
-            self.checks.update(job.arm.name for job in group)
+            due = [job for job in active if self._done[_place(job)] in (all_checks if job.raced else late)]
+            self.checks.update(job.arm.name for job in due)
 
     def _companies(self, active: Sequence[Job]) -> list[Company]:
         made: dict[object, list[str]] = {}

@@ -42,10 +42,9 @@ class Run:
         ]
         self.checks = []
         self.worn = Worn(self.base, self.adapters)
-        check, aside = options.pop("check", self.minus_loss), options.pop("aside", None)
-        self.trainee = Trainee(
-            worn=self.worn, groups=self.groups, examples=self.rows, seed=seed, check=check, aside=aside
-        )
+        check = options.pop("check", self.minus_loss)
+        own = {name: options.pop(name) for name in ("aside", "raced") if name in options}
+        self.trainee = Trainee(worn=self.worn, groups=self.groups, examples=self.rows, seed=seed, check=check, **own)
         if options.pop("alone", True):
             (self.done,) = train([self.trainee], self.schedule, **options)
 

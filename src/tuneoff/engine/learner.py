@@ -1,6 +1,7 @@
 """What learns: tensors, their optimiser and schedule, the curve so far, and the file that holds all of it.
 
-AdamW, linear warm-up and cosine decay, clipping; the values of the best validation check are kept.
+AdamW, linear warm-up and cosine decay, clipping. Checks at the early rungs serve the race alone; of the later ones,
+which every seed has, the values of the best are kept.
 """
 
 import json
@@ -27,8 +28,8 @@ __all__ = ["Check", "Group", "Learner", "Point", "Schedule", "Trained"]
 class Schedule:
     """What all trained arms share.
 
-    checks: validation checks over the schedule; of three or more, two stand at the early rungs. patience: 0 is never
-    stop early.
+    checks: validation checks over the schedule; of three or more, two stand at the early rungs. patience: later checks
+    without a better one before it stops; 0: never.
     """
 
     epochs: float = 2.0
@@ -44,12 +45,19 @@ class Schedule:
 
     def check_steps(self, records: int) -> list[int]:
         """The steps behind which validation is looked at: the early rungs, then evenly to the end."""
-        steps = self.steps(records)
-        early = RUNGS[:-1][max(0, len(RUNGS) - self.checks) :]
-        late = self.checks - len(early)
-        start = early[-1] if early else 0.0
-        shares = [*early, *(start + (1 - start) * i / late for i in range(1, late + 1))]
-        return sorted({max(1, round(steps * share)) for share in shares})
+        early = [max(1, round(self.steps(records) * share)) for share in self._early]
+        return sorted({*early, *self.late_steps(records)})
+
+    def late_steps(self, records: int) -> list[int]:
+        """Those of them that choose what is kept."""
+        late = self.checks - len(self._early)
+        start = self._early[-1] if self._early else 0.0
+        shares = (start + (1 - start) * i / late for i in range(1, late + 1))
+        return sorted({max(1, round(self.steps(records) * share)) for share in shares})
+
+    @property
+    def _early(self) -> tuple[float, ...]:
+        return RUNGS[:-1][max(0, len(RUNGS) - self.checks) :]
 
     def rung_step(self, records: int, rung: int) -> int:
         """The step at which a rung is reached: the first check at or behind its share."""
@@ -91,10 +99,12 @@ class Point(NamedTuple):
 class Trained:
     """The curve, and what it took. The tensors themselves hold the best check's values.
 
+    late: the first step whose check may be the best; before it, only where there is no later one.
     tokens: real ones seen. seconds: of this arm's share of all passes and of its checks, those before a restart
     included. peak_bytes: of the first step.
     """
 
+    late: int
     points: list[Point] = field(default_factory=list)
     tokens: int = 0
     seconds: float = 0.0
@@ -102,14 +112,17 @@ class Trained:
 
     @property
     def best(self) -> Point:
-        return max(self.points, key=lambda point: [-math.inf if math.isnan(x) else x for x in point.check])
+        return max(self.points, key=self._worth)
+
+    def _worth(self, point: Point) -> tuple[bool, list[float]]:
+        return point.step >= self.late, [-math.inf if math.isnan(x) else x for x in point.check]
 
 
 class Learner:
     """Parameters, optimiser, curve: the state that is put aside and taken up again."""
 
-    def __init__(self, groups: Sequence[Group], schedule: Schedule, steps: int):
-        self.schedule, self.steps, self.step = schedule, steps, 0
+    def __init__(self, groups: Sequence[Group], schedule: Schedule, records: int):
+        self.schedule, self.steps, self.step = schedule, schedule.steps(records), 0
         self.groups = groups
         self.parameters = {name: p for group in groups for name, p in group.parameters.items()}
         self.optimiser = torch.optim.AdamW(
@@ -118,7 +131,7 @@ class Learner:
         )
         self.best: dict[str, Tensor] = {}
         self.losses: list[float] = []
-        self.done = Trained()
+        self.done = Trained(schedule.late_steps(records)[0])
 
     def begin(self) -> None:
         """Before the gradients of a step are made."""
@@ -148,10 +161,9 @@ class Learner:
 
     @property
     def stopped(self) -> bool:
-        """Whether `patience` checks have passed without a better one."""
-        if not self.done.points:
-            return False
-        since = len(self.done.points) - 1 - self.done.points.index(self.done.best)
+        """Whether `patience` checks have passed without a better one; those at the early rungs do not count."""
+        late = [point for point in self.done.points if point.step >= self.done.late]
+        since = len(late) - 1 - late.index(self.done.best) if late else 0
         return 0 < self.schedule.patience <= since
 
     def restore_best(self) -> None:
@@ -165,8 +177,9 @@ class Learner:
         for name, p in self.parameters.items():
             state = self.optimiser.state[p]
             tensors |= {f"m/{name}": state["exp_avg"], f"v/{name}": state["exp_avg_sq"]}
-        points = [[*point[:3], *point.check, point.seconds] for point in self.done.points]
-        facts = {"step": self.step, "tokens": self.done.tokens, "peak": self.done.peak_bytes, "points": points}
+        done, points = self.done, [[*point[:3], *point.check, point.seconds] for point in self.done.points]
+        facts = {"step": self.step, "points": points, "losses": self.losses}
+        facts |= {"tokens": done.tokens, "seconds": done.seconds, "peak": done.peak_bytes}
         with written(path) as temporary:
             save_file({name: t.contiguous() for name, t in tensors.items()}, temporary, {"facts": canonical(facts)})
 
@@ -174,13 +187,14 @@ class Learner:
         with safe_open(path, "pt") as file:
             facts = json.loads(file.metadata()["facts"])
             held = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-        self.step = facts["step"]
+        self.step, self.losses = facts["step"], facts["losses"]
         points = [Point(s, r, loss, Check(value, tie), seconds) for s, r, loss, value, tie, seconds in facts["points"]]
-        self.done = Trained(points, facts["tokens"], points[-1].seconds, facts["peak"])
+        self.done = Trained(self.done.late, points, facts["tokens"], facts["seconds"], facts["peak"])
         with torch.no_grad():
             for name, p in self.parameters.items():
                 p.copy_(held[f"now/{name}"])
-                self.best[name] = held[f"best/{name}"].to(p.device)
+                if points:
+                    self.best[name] = held[f"best/{name}"].to(p.device)
                 self.optimiser.state[p] = {
                     "step": torch.tensor(float(self.step)),
                     "exp_avg": held[f"m/{name}"].to(p.device),

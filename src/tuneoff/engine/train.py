@@ -2,8 +2,8 @@
 
 It learns whatever tensors it is given (an adapter's, several adapters' together, the model's own weights) and asks
 `check` for the validation figure. Each arm has its own batches, schedule and stop (engine/learner.py); what an arm
-learns does not depend on its company. After each check its whole state is put aside, so that a killed run goes on
-from there and ends with the same bits.
+learns does not depend on its company. At each step that a check may stand at, its whole state is put aside, so that a
+killed run goes on from there and ends with the same bits.
 """
 
 import math
@@ -31,8 +31,8 @@ __all__ = ["Trainee", "Training", "learn", "train"]
 class Trainee:
     """An arm that learns. worn: what it wears, not entered. groups: what of it learns. check: called while it is worn.
 
-    seed: of the order of its records. aside: the file that holds the state of an unfinished run, read first if it is
-    there.
+    seed: of the order of its records. raced: whether it is checked at the early rungs too. aside: the file that holds
+    the state of an unfinished run, read first if it is there.
     """
 
     worn: Worn
@@ -40,6 +40,7 @@ class Trainee:
     examples: Sequence[Example]
     seed: int
     check: Callable[[], Check]
+    raced: bool = True
     aside: Path | None = None
 
 
@@ -63,11 +64,12 @@ def train(
         for group in in_one_pass(active):
             learn(group, fit)
             tick(sum(training.learner.step for training in trainings), total, None)
-        due = [training for training in active if training.due]
-        for training in due:
+        for training in (training for training in active if training.due):
             value = training.check()
             tick(sum(each.learner.step for each in trainings), total, value)
-        for training in due:  # one right after the other, so that a kill finds all of them at the same step
+        for training in (
+            training for training in active if training.mark
+        ):  # one right after the other, so that a kill finds all of them at the same step
             training.put_aside()
         for training in active:
             training.go_on()
@@ -81,19 +83,26 @@ class Training:
         examples = trainee.examples
         self.until = schedule.rung_step(len(examples), rung)
         self.trainee, self.schedule = trainee, schedule
-        self.learner = Learner(trainee.groups, schedule, schedule.steps(len(examples)))
+        self.learner = Learner(trainee.groups, schedule, len(examples))
         if trainee.aside is not None and trainee.aside.is_file():
             self.learner.load(trainee.aside)
         shared = examples[0].ids.prompt[: shared_start([example.ids.prompt for example in examples])]
         self.contexts = Contexts(trainee.worn, shared, cache)
-        self._checks = schedule.check_steps(len(examples))
+        self._marks = schedule.check_steps(len(examples))
+        self._checks = self._marks if trainee.raced else schedule.late_steps(len(examples))
         self._batches = _batches(examples, schedule, trainee.seed, self.learner.step)
         self.batch: list[Example] = []
         self.go_on()
 
     @property
     def due(self) -> bool:
+        """Whether it is to be checked now."""
         return self.learner.step in self._checks
+
+    @property
+    def mark(self) -> bool:
+        """Whether its state is put aside now."""
+        return self.learner.step in self._marks
 
     @property
     def first_step(self) -> bool:

@@ -170,6 +170,11 @@ class Job:
         trial = f", trial {self.trial + 1}" if self.trial else ""
         return f"{self.arm.name}{trial}" + (f", seed {self.seed + 1}" if self.arm.random else "")
 
+    @property
+    def raced(self) -> bool:
+        """Whether it may be left behind at an early rung; other seeds and points of a curve go straight to the end."""
+        return not (self.seed or self.size)
+
     def stream(self, *names: object) -> int:
         """A random stream of this job. The arm's content is not in it: equal methods draw alike, which pairs them."""
         return stream(self.root, self.seed, self.trial, *names)

@@ -91,7 +91,7 @@ class Plan:
         if arm.baseline:
             return 0.01 * len(self.data.train)
         forward_and_back = 3.0  # a frozen forward and backward takes 2.2 forwards, the hooks the rest
-        checks = self.schedule.checks * len(arm.stages) + 1
+        checks = self.schedule.checks * len(arm.stages) or 1
         trained = forward_and_back * self.training_steps(arm) * self.schedule.batch_size
         return trained + checks * len(self.data.validation)
 

@@ -51,9 +51,10 @@ class Curve:
         return int(np.searchsorted(self.share_C, RUNGS[rung - 1] - 1e-9))
 
     def value(self, draw_N: np.ndarray) -> tuple[float, float, int]:
-        """The best check's accuracy, its mean probability of the right label, and which check it is."""
-        checks = zip(self.correct_CN[:, draw_N].mean(1), self.p_right_CN[:, draw_N].mean(1))
-        return max((float(right), float(p), at) for at, (right, p) in enumerate(checks))
+        """The best late check's accuracy, its mean probability of the right label, and which check it is."""
+        late = range(1 + self.check(LAST - 1), len(self.share_C)) or [len(self.share_C) - 1]
+        means = ((self.correct_CN[at, draw_N].mean(), self.p_right_CN[at, draw_N].mean(), at) for at in late)
+        return max((float(right), float(p), at) for right, p, at in means)
 
     def spent(self, rung: int) -> float:
         """Tokens trained up to a rung."""

@@ -84,8 +84,10 @@ class TrainSpec(Knobs):
 
     epochs: float = knob(2.0, "passes over the training records", gt=0)
     batch_size: int = knob(8, "records per optimiser step", ge=1)
-    checks: int = knob(4, "validation checks over the schedule; the best one is kept", ge=1)
-    patience: int = knob(0, "stop after this many checks without a better one; 0: never", ge=0)
+    checks: int = knob(
+        4, "validation checks over the schedule, two of them for the race; the best of the others is kept", ge=1
+    )
+    patience: int = knob(0, "stop after this many of the others without a better one; 0: never", ge=0)
     weight_decay: float = knob(0.0, "AdamW's decay", ge=0)
     clip: float = knob(1.0, "largest norm of the gradient", gt=0)
     max_length: int = knob(0, "longest record in tokens; 0: the model's context", ge=0)

@@ -81,7 +81,7 @@ class Worker:
         self.cache = ContextCache(cache_bytes, base.device, folder=folder / "contexts")
         self.task = replace(plan.task, max_answer_tokens=self._longest_answer())
         self._scores: dict[str, Tensor] = {}
-        self._checked: dict[str, list[Answer]] = {}
+        self._checked: dict[str, list[list[Answer]]] = {}  # of each check of this process, one behind the other
         self._embedding_rms = base.embedding_rms  # of the base as it was, not as tuned
 
     def fit(self, job: Job, rung: int = LAST, tick: Tick = lambda step, steps, value: None) -> Fitted:
@@ -112,7 +112,8 @@ class Worker:
 
     def _pause(self, job: Job, rung: int, tuned: Tuned, curves: Sequence[Trained]) -> Fitted:
         """Validation outcomes at a rung; a job that was broken off behind its check answers anew."""
-        answers = self._checked.pop(job.key, None) or self._answers(tuned, self.plan.data.validation).answers
+        checked = self._checked.pop(job.key, None)
+        answers = checked[-1] if checked else self._answers(tuned, self.plan.data.validation).answers
         return Fitted(
             outcomes=self._outcomes(job, "validation", answers, rung),
             points=self._points(job, curves),
@@ -123,7 +124,7 @@ class Worker:
         """From what was trained to validation outcomes and a saved bundle."""
         began = time.perf_counter()
         tuned = self._calibrated(job, tuned)
-        answered = self._answers(tuned, self.plan.data.validation, self._last_if_best(job, curves))
+        answered = self._answers(tuned, self.plan.data.validation, self._best_checked(job, curves))
         size = save_tuned(tuned, self.place(job), self.base)
         cost = Cost(
             prompt_tokens=answered.prompt_tokens,
@@ -246,6 +247,7 @@ class Worker:
             examples=examples,
             seed=job.stream("order", number),
             check=check,
+            raced=job.raced,
             aside=self._aside(job, number),
         )
 
@@ -284,7 +286,8 @@ class Worker:
         return Check(-loss, 0.0)
 
     def _metric_check(self, job: Job, worn: Worn, examples: Sequence[Example]) -> Check:
-        self._checked[job.key] = answers = answer_examples(worn, self.task, examples, cache=self.cache)
+        answers = answer_examples(worn, self.task, examples, cache=self.cache)
+        self._checked.setdefault(job.key, []).append(answers)
         metric = metric_named(self.task.metrics[0])
         figure = pooled(metric, answers, [example.record for example in examples], self.task)
         return Check(figure if metric.up else -figure, -sum(answer.nll for answer in answers) / len(answers))
@@ -298,10 +301,11 @@ class Worker:
             scores = label_scores(worn, self.task, examples, cache=self.cache, scorer=self._score)
         return replace(tuned, prior=tuple(label_prior(scores)))
 
-    def _last_if_best(self, job: Job, curves: Sequence[Trained]) -> list[Answer] | None:
-        """What the last check was answered, where its tensors are the ones that are kept."""
-        answers = self._checked.pop(job.key, None)
-        return answers if curves and curves[-1].best is curves[-1].points[-1] else None
+    def _best_checked(self, job: Job, curves: Sequence[Trained]) -> list[Answer] | None:
+        """What the check was answered whose tensors are kept; None where another process made it."""
+        checked = self._checked.pop(job.key, [])
+        since = len(curves[-1].points) - curves[-1].points.index(curves[-1].best) if curves else 0
+        return checked[-since] if 0 < since <= len(checked) else None
 
     def _answers(self, tuned: Tuned, records: Sequence[Record], known: list[Answer] | None = None) -> Answered:
         """known: the answers, where they were given already."""

@@ -41,6 +41,13 @@ def test_steps_and_checks_of_a_schedule(schedule, records, steps, checks):
     assert schedule.check_steps(records) == checks
 
 
+def test_late_checks_choose_what_is_kept():
+    assert Schedule(epochs=2, batch_size=8, checks=4).late_steps(160) == [27, 40]
+    assert Schedule(epochs=2, batch_size=8, checks=3).late_steps(160) == [40]
+    assert Schedule(epochs=2, batch_size=8, checks=1).late_steps(160) == [40]
+    assert Schedule(epochs=1, batch_size=8, checks=4).late_steps(3) == [1]
+
+
 SCHEDULES = st.builds(
     Schedule,
     epochs=st.floats(0.01, 9.0),
@@ -56,6 +63,8 @@ def test_checks_rise_to_the_last_step(schedule, records):
     assert all(a < b for a, b in pairwise(checks))
     assert checks[-1] == steps
     assert len(checks) <= schedule.checks
+    late = schedule.late_steps(records)
+    assert checks[-len(late) :] == late
     if steps > 20 * schedule.checks:  # no two of them fall on one step
         assert len(checks) == schedule.checks
 

@@ -77,12 +77,12 @@ def test_a_finished_run_taken_up_again_learns_nothing_more(tmp_path):
 
 
 def test_a_run_that_stopped_early_and_was_killed_stays_stopped(tmp_path):
-    figures = iter([0.5, 0.4, 0.3, 0.2, 0.9, 0.9, 0.9, 0.9])
+    figures = iter([0.9, 0.8, 0.5, 0.4, 0.3, 0.9, 0.9, 0.9])
     schedule = Schedule(epochs=4, batch_size=4, checks=8, patience=2)
     aside = tmp_path / "aside.safetensors"
     one = Run(schedule=schedule, aside=aside, check=lambda: Check(next(figures), 0.0))
     again = Run(schedule=schedule, aside=aside, check=lambda: Check(next(figures), 0.0))
-    assert len(one.done.points) == 3
+    assert len(one.done.points) == 5
     assert curve(one.done) == curve(again.done)
     assert same(one.tensors, again.tensors)
 
@@ -98,33 +98,53 @@ def test_the_state_put_aside_is_whole(tmp_path):
 
 
 def test_the_best_check_comes_back():
-    figures = iter([0.2, 0.9, 0.5, 0.4])
-    run = None
-    held = []
-
-    def check():
-        held.append(None)
-        return Check(next(figures), 0.0)
-
-    run = Run(check=check)
+    figures = iter([0.2, 0.3, 0.9, 0.4])
+    run = Run(check=lambda: Check(next(figures), 0.0))
     full = Run()  # the same steps, its tensors noted at every check
-    assert run.done.best.step == 3
-    assert same(run.tensors, full.checks[1])
+    assert run.done.best.step == 5
+    assert same(run.tensors, full.checks[2])
     assert not same(run.tensors, full.checks[3])
 
 
+def test_a_check_at_an_early_rung_serves_the_race_alone():
+    figures = iter([0.2, 0.9, 0.5, 0.4])
+    assert Run(check=lambda: Check(next(figures), 0.0)).done.best.step == 5
+    figures = iter([0.2, 0.9])
+    assert Run(check=lambda: Check(next(figures), 0.0), rung=2).done.best.step == 3, "until there is a later one"
+
+
+def test_what_does_not_race_is_checked_late_alone_and_ends_with_the_same_bits(tmp_path):
+    whole, late = Run(), Run(raced=False)
+    assert [point.step for point in late.done.points] == [5, 8]
+    assert same(whole.tensors, late.tensors)
+    assert late.done.points[0].train_loss == pytest.approx(
+        sum(mean * steps for mean, steps in zip([p.train_loss for p in whole.done.points], (1, 2, 2))) / 5
+    )
+    aside = tmp_path / "aside.safetensors"
+    with pytest.raises(Killed):
+        Run(raced=False, aside=aside, tick=killed_after(4))
+    seen = []
+    resumed = Run(raced=False, aside=aside, tick=lambda step, steps, value: seen.append(step))
+    assert seen[0] == 4, "it goes on from the last step that a check may stand at"
+    assert same(resumed.tensors, late.tensors)
+    assert curve(resumed.done) == curve(late.done)
+
+
 def test_equal_figures_go_to_the_better_tie_and_then_to_the_first():
-    ties = iter([Check(0.5, -3.0), Check(0.5, -1.0), Check(0.5, -1.0), Check(0.4, 0.0)])
-    assert Run(check=lambda: next(ties)).done.best.step == 3
+    ties = iter([Check(0.4, 0.0), Check(0.5, -3.0), Check(0.5, -1.0), Check(0.5, -1.0), Check(0.4, 0.0)])
+    schedule = Schedule(epochs=4, batch_size=4, checks=5)
+    done = Run(schedule=schedule, check=lambda: next(ties)).done
+    assert [point.step for point in done.points] == [2, 5, 9, 12, 16]
+    assert done.best.step == 9
 
 
 def test_patience_stops_early_and_zero_never_does():
     def figures():
-        rest = iter([0.5, 0.4, 0.3, 0.2, 0.1, 0.0, 0.0, 0.0])
+        rest = iter([0.9, 0.8, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0])
         return lambda: Check(next(rest), 0.0)
 
     schedule = {"epochs": 4, "batch_size": 4, "checks": 8}
-    assert len(Run(schedule=Schedule(**schedule, patience=2), check=figures()).done.points) == 3
+    assert len(Run(schedule=Schedule(**schedule, patience=2), check=figures()).done.points) == 5
     assert len(Run(schedule=Schedule(**schedule, patience=0), check=figures()).done.points) == 8
 
 
@@ -233,13 +253,13 @@ def test_seconds_of_a_pass_are_shared_and_memory_is_each_arms_own():
 
 
 def test_an_arm_that_stops_leaves_the_others_to_go_on():
-    figures = iter([0.5, 0.4, 0.3, 0.2, 0.1])
+    figures = iter([0.9, 0.8, 0.5, 0.4, 0.3])
     schedule = Schedule(epochs=4, batch_size=4, checks=8, patience=2)
     early = Run(schedule=schedule, alone=False, check=lambda: Check(next(figures), 0.0))
     rising = iter(range(20))
     late = Run(schedule=schedule, alone=False, check=lambda: Check(float(next(rising)), 0.0))
     one, two = train([early.trainee, late.trainee], schedule)
-    assert (len(one.points), len(two.points)) == (3, 8)
+    assert (len(one.points), len(two.points)) == (5, 8)
 
 
 def test_a_group_that_is_killed_ends_with_the_same_bits(tmp_path):
@@ -335,21 +355,18 @@ def test_killed_between_two_rungs(tmp_path):
     assert same(Run(aside=aside).tensors, Run().tensors)
 
 
-def test_a_run_that_stops_early_at_a_rung_holds_that_steps_values_and_the_best_at_the_end(tmp_path):
-    def falling():
-        rest = iter([0.5, 0.4, 0.3, 0.2])
-        return lambda: Check(next(rest), 0.0)
-
-    schedule, aside = Schedule(epochs=2, batch_size=4, checks=4, patience=1), tmp_path / "aside.safetensors"
-    full = Run()
-    Run(schedule=schedule, aside=aside, check=falling(), rung=1)
-    stopped = Run(schedule=schedule, aside=aside, check=lambda: Check(0.4, 0.0), rung=2)
-    assert [point.step for point in stopped.done.points] == [1, 3]
-    assert same(stopped.tensors, full.checks[1])
-    last = Run(schedule=schedule, aside=aside)
-    assert (last.checks, [point.step for point in last.done.points]) == ([], [1, 3])
-    assert same(last.tensors, Run(schedule=schedule, check=falling()).tensors)
-    assert same(last.tensors, full.checks[0])
+def test_worse_checks_at_the_rungs_stop_nothing_and_late_ones_do(tmp_path):
+    rest = iter([0.5, 0.4, 0.3, 0.2])
+    options = {"check": lambda: Check(next(rest), 0.0), "aside": tmp_path / "aside.safetensors"}
+    full = Run(schedule=Schedule(epochs=4, batch_size=4, checks=5))
+    runs = [Run(schedule=Schedule(epochs=4, batch_size=4, checks=5, patience=1), rung=rung, **options)
+            for rung in range(1, LAST + 1)]  # fmt: skip
+    assert [[point.step for point in run.done.points] for run in runs] == [[2], [2, 5], [2, 5, 9, 12]]
+    assert same(runs[1].tensors, full.checks[1])
+    assert same(runs[2].tensors, full.checks[2])
+    again = Run(schedule=Schedule(epochs=4, batch_size=4, checks=5, patience=1), aside=options["aside"])
+    assert again.checks == []
+    assert same(again.tensors, runs[2].tensors)
 
 
 def test_ticks_count_to_the_rung():
