@@ -7,7 +7,7 @@ One row is one record's answer at one rung of one job, without its text:
     split       record        arm   trial  seed  rung  correct  p_right
     validation  3f09c1...     lora      2     0     3        1    0.871
 
-`grid_emotion`, `grid_ag_news`: 4 methods x 4 settings x 3 seeds, 3 rungs of 128 validation records, 200 test records.
+`grid_emotion`: 4 methods x 4 settings x 3 seeds, 3 rungs of 128 validation records, then 200 test records.
 `aa_emotion`, `aa_ag_news`: 24 seeds of one arm, 300 test records: copies of one arm, of which none is better.
 The jobs' knobs, tokens and seconds stand in part-*.json. The texts are those of texts.py.
 """
@@ -79,7 +79,6 @@ COPIES = {"arms": ("soft_prompt_after",), "trials": 1, "seeds": 24, "validation"
 SHORT = {"methods": {"soft_prompt_after": {"length": 8}}}
 RECORDINGS = {
     "grid_emotion": Recipe(**TWEETS, **GRID, train=216),
-    "grid_ag_news": Recipe(**NEWS, **GRID, train=216),
     "aa_emotion": Recipe(**TWEETS, **COPIES, **SHORT, train=216),
     "aa_ag_news": Recipe(**NEWS, **COPIES, **SHORT, train=216),
 }

@@ -60,6 +60,7 @@ def verdict(**more) -> Verdict:
             Change(kind="left out", detail="the second and third seed of full"),
         ),
         "facts": {
+            "kind": "choice",
             "up": True,
             "margin": 0.01,
             "finalists": ["lora", "few_shot", "zero_shot"],

@@ -15,6 +15,7 @@ from statistics import fmean
 from tuneoff.core.plugins import load
 from tuneoff.report.advice import order_lines, reason_lines
 from tuneoff.report.beside import BesideTable, beside
+from tuneoff.report.errors import Errors, errors
 from tuneoff.report.folder import LEDGER, study_file
 from tuneoff.report.words import CHOSEN, Measure
 from tuneoff.study.advice.advice import ADVICE, compare_opinion, read_advice
@@ -37,6 +38,9 @@ __all__ = [
     "Spent",
     "facts",
 ]
+
+Answers = Mapping[str, Mapping[str, Sequence[Outcome]]]
+"{record: {arm: one outcome a seed}}"
 
 EXAMPLES = 12
 AXES = ("trainable", "train_s", "prompt_tokens", "artifact_bytes")
@@ -137,8 +141,9 @@ class Advised:
 class Facts:
     """rows: in the verdict's order, the best first, arms that were not tested last. axes: the chosen cost first.
 
-    changes: what would change the recommendation, a sentence each. beside: figures beside quality. advised: None where
-    nothing was advised before the run.
+    changes: what would change the recommendation, a sentence each. beside: figures beside quality. errors: of the
+    recommended arm, where it chooses among labels and the wanted ones are known. advised: None where nothing was
+    advised before the run.
     """
 
     verdict: Verdict
@@ -152,6 +157,7 @@ class Facts:
     beside: BesideTable
     spent: Spent
     commands: tuple[Command, ...]
+    errors: Errors | None = None
     advised: Advised | None = None
     forecast: tuple[PhaseTime, ...] = ()
 
@@ -171,8 +177,8 @@ def facts(
     verdict: Verdict, ledger: Ledger, *, folder: Path, texts: Mapping[str, tuple[str, str]] | None = None
 ) -> Facts:
     """Gather what a report shows. folder: the run folder as the commands shall name it."""
-    jobs = ledger.jobs()
-    rows = _rows(verdict)
+    jobs, texts = ledger.jobs(), texts or {}
+    rows, answers = _rows(verdict), _answers(ledger, jobs, verdict.metric)
     measure = Measure(verdict.metric, verdict.facts["up"])
     return Facts(
         verdict=verdict,
@@ -182,10 +188,11 @@ def facts(
         axes=_axes(verdict, rows),
         curves=_curves(ledger, jobs),
         changes=tuple(told(change, verdict) for change in verdict.changes),
-        disagreements=_disagreements(ledger, jobs, rows, verdict.metric, texts or {}),
+        disagreements=_disagreements(answers, rows, texts),
         beside=beside([row.standing for row in rows], jobs, ledger.axes(), measure),
         spent=_spent(ledger, jobs),
         commands=_commands(folder, study_file(ledger, folder), verdict.recommended, jobs),
+        errors=_errors(verdict, answers, texts),
         advised=_advised(folder, verdict),
         forecast=compare(ledger),
     )
@@ -246,13 +253,20 @@ def _curves(ledger: Ledger, jobs: Sequence[JobRow]) -> tuple[Curve, ...]:
     )
 
 
+def _errors(verdict: Verdict, answers: Answers, texts: Mapping[str, tuple[str, str]]) -> Errors | None:
+    arm = verdict.recommended
+    if arm is None or verdict.facts["kind"] != "choice":
+        return None
+    own = {record: by_arm[arm] for record, by_arm in answers.items() if arm in by_arm}
+    return errors(arm, own, {record: target for record, (_, target) in texts.items()})
+
+
 def _disagreements(
-    ledger: Ledger, jobs: Sequence[JobRow], rows: Sequence[Row], metric: str, texts: Mapping[str, tuple[str, str]]
+    answers: Answers, rows: Sequence[Row], texts: Mapping[str, tuple[str, str]]
 ) -> tuple[Disagreement, ...]:
     arms = [row.standing.arm for row in rows if row.mark != "out"]
-    told = _answers(ledger, jobs, metric)
     found = []
-    for record, by_arm in told.items():
+    for record, by_arm in answers.items():
         said = tuple(_said(arm, by_arm[arm]) for arm in arms if arm in by_arm)
         if _apart(said) > 0:
             text, target = texts.get(record, (None, None))
@@ -260,19 +274,19 @@ def _disagreements(
     return tuple(sorted(found, key=_telling)[:EXAMPLES])
 
 
-def _answers(ledger: Ledger, jobs: Sequence[JobRow], metric: str) -> dict[str, dict[str, list[Outcome]]]:
-    """{record: {arm: one outcome a seed}}, from the jobs that went to the test set, at their last step."""
+def _answers(ledger: Ledger, jobs: Sequence[JobRow], metric: str) -> Answers:
+    """From the jobs that went to the test set, at their last step."""
     arm_of = {job.key: job.arm for job in jobs if job.tested}
     rows = ledger.outcomes(split="validation", metric=metric, step=0)
     rows = [row for row in rows if row.job in arm_of and not row.phrasing]
     last = {}
     for row in rows:
         last[row.job] = max(row.step, last.get(row.job, 0))
-    told = defaultdict(lambda: defaultdict(list))
+    answers = defaultdict(lambda: defaultdict(list))
     for row in rows:
         if row.step == last[row.job] and row.stats is not None:
-            told[row.record][arm_of[row.job]].append(row)
-    return told
+            answers[row.record][arm_of[row.job]].append(row)
+    return answers
 
 
 def _said(arm: str, outcomes: Sequence[Outcome]) -> Said:

@@ -79,7 +79,9 @@ def count(value: float | None) -> str:
 
 
 def size(value: float | None) -> str:
-    """Bytes, in powers of 1000."""
+    """Bytes, in powers of 1000; what leaves no file behind has none."""
+    if value == 0:
+        return "none"
     return _scaled(value, (" B", " kB", " MB", " GB", " TB"))
 
 

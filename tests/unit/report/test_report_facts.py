@@ -6,6 +6,7 @@ import pytest
 
 from made_run import COSTS, TEXTS, finished, standing, unfinished, verdict
 from tuneoff.core.errors import StudyError
+from tuneoff.report.errors import Missed, errors
 from tuneoff.report.facts import facts
 from tuneoff.report.folder import open_ledger, read_verdict
 from tuneoff.report.words import Measure, count, probability, says, seconds, size
@@ -66,6 +67,32 @@ def test_disagreements_are_validation_records_furthest_apart_first(made):
         ("few_shot", "anger", 1, 1, 0.0),
         ("zero_shot", "joy", 1, 1, 1.0),
     ]
+
+
+def test_errors_are_the_recommended_arms_on_validation(made, tmp_path):
+    assert made.errors.arm == "lora"
+    assert sum(one.asked for one in made.errors.missed) % 3 == 0, "three seeds"
+    assert gathered(finished(tmp_path / "bare")).errors is None, "the wanted answers are not known"
+    written = verdict()
+    written.facts["kind"] = "text"
+    assert gathered(finished(tmp_path / "text", written), TEXTS).errors is None
+
+
+def test_errors_by_wanted_answer_most_wrong_first():
+    def said(*answers):
+        row = {"job": "x", "metric": "accuracy", "split": "validation", "stats": (0.0,)}
+        return [Outcome(record="any", answer=answer, **row) for answer in answers]
+
+    answers = {"1": said("joy", "fear"), "2": said("fear", "fear"), "3": said("anger", "joy"), "4": said("love")}
+    found = errors("lora", answers, {"1": "joy", "2": "fear", "3": "fear"})
+    assert found.missed == (
+        Missed("fear", right=2, asked=4, instead=(("anger", 1), ("joy", 1))),
+        Missed("joy", right=1, asked=2, instead=(("fear", 1),)),
+    )
+    assert (found.more, found.clean) == (0, 0)
+    assert errors("lora", {"2": said("fear")}, {"2": "fear"}).clean == 1
+    many = errors("lora", {str(at): said("x") for at in range(15)}, {str(at): f"label {at}" for at in range(15)})
+    assert (len(many.missed), many.more) == (12, 3)
 
 
 def test_test_records_are_never_shown(tmp_path):

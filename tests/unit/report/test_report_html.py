@@ -86,6 +86,7 @@ def test_verdict_comes_first_and_all_sections_follow(text):
         "Learning curves",
         "Differences between arms",
         "What would change this",
+        "Where lora errs",
         "Where the arms disagree",
         "The data and the machine",
         "Run it again",

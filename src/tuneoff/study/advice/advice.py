@@ -111,7 +111,10 @@ def _of_the_leanings(opinion: Opinion, verdict: Verdict, best: Mapping[str, Stan
     failed = [lean for lean in checked if (lean.weight > 0) != (best[lean.family].arm in verdict.winners)]
     if not checked:
         return []
-    head = f"Of its leanings on families that were judged, {len(checked) - len(failed)} of {len(checked)} held."
+    held = f"{len(checked) - len(failed)} of {len(checked)}"
+    head = (
+        f"Of its leanings on judged families {held} held, towards what nothing beats or against what something beats."
+    )
     return [head, *(_failure(lean, verdict, best) for lean in failed)]
 
 

@@ -103,11 +103,12 @@ class Budgeted:
         """Take the figures beside quality that were left out, where the time that the race left is enough for them."""
         if self.fitted is None or self.plan.spec.measure == self.asked.spec.measure:
             return False
-        left_s = LATEST * self.fitted.budget.seconds - self._spent_s()
-        if figures_s(self.asked, known_rates(self.ledger.events())) > left_s:
+        rates = known_rates(self.ledger.events())
+        if figures_s(self.asked, rates) > LATEST * self.fitted.budget.seconds - self._spent_s():
             return False
+        self.fitted = with_figures(self.fitted, self.asked, rates)
+        self.ledger.note("", FORECAST, self.fitted.forecast.as_json())
         self.ledger.note("", AFTER_ALL, NO_FIGURES)
-        self.fitted = with_figures(self.fitted, self.asked)
         return True
 
     def _spent_s(self) -> float:

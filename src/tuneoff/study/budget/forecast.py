@@ -276,11 +276,12 @@ def figures_s(plan: Plan, rates: Rates) -> float:
     return worst(resized(plan, 1, 1), rates).seconds["beside"]
 
 
-def with_figures(fitted: Fitted, asked: Plan) -> Fitted:
+def with_figures(fitted: Fitted, asked: Plan, rates: Rates) -> Fitted:
     """The same, with the figures beside quality that the study asks for."""
     spec = fitted.plan.spec.model_copy(update={"measure": asked.spec.measure})
+    plan = replace(fitted.plan, spec=spec)
     left_out = tuple(sentence for sentence in fitted.left_out if sentence != NO_FIGURES)
-    return replace(fitted, plan=replace(fitted.plan, spec=spec), left_out=left_out)
+    return replace(fitted, plan=plan, forecast=forecast(plan, rates), left_out=left_out)
 
 
 def _too_small(plan: Plan, rates: Rates, budget: Budget) -> StudyError:

@@ -223,7 +223,7 @@ def fitted_before(plan: Plan, events: Iterable[Mapping]) -> Fitted | None:
     fitted = fit_budget(plan, rates)
     whats = [event["what"] for event in events]
     again = AFTER_ALL in whats[len(whats) - whats[::-1].index(FORECAST) :] if FORECAST in whats else False
-    return with_figures(fitted, plan) if again else fitted
+    return with_figures(fitted, plan, rates) if again else fitted
 
 
 def _done(fitted: Fitted, rates: Rates, seen: Iterable[Seen]) -> Bill:

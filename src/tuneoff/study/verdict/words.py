@@ -43,7 +43,8 @@ def reason(verdict: Verdict) -> str:
         parts = [_nothing_better(verdict)]
     else:
         parts = [_headline(verdict), _tuning(verdict), _over_baselines(verdict)]
-    return _join(*parts, _advice(verdict), _training(verdict), _evidence(verdict), _others(verdict))
+    parts += [_advice(verdict), _training(verdict), _below_constant(verdict)]
+    return _join(*parts, _evidence(verdict), _others(verdict))
 
 
 def title(metric: str) -> str:
@@ -166,6 +167,17 @@ def _over_baselines(verdict: Verdict) -> str:
         f"{best} beats the {'baseline' if len(beaten) == 1 else 'baselines'} {_list(beaten)}." if beaten else "",
         f"It is not shown to beat {_list(unclear)}." if unclear else "",
     )
+
+
+def _below_constant(verdict: Verdict) -> str:
+    """Arms that are, by their plain figures, worse than one answer to everything."""
+    tested, sign = _tested(verdict), 1 if _up(verdict) else -1
+    constant = [row for row in tested if row.family == "baseline" and row.arm in verdict.facts["constant"]]
+    worse = [row.arm for row in tested if constant and sign * (row.mean - constant[0].mean) < 0]
+    if not worse:
+        return ""
+    name = constant[0].arm
+    return f"Worse than always saying {verdict.facts['constant'][name]!r} ({_figure(verdict, name)}): {_list(worse)}."
 
 
 def _advice(verdict: Verdict) -> str:

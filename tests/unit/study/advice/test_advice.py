@@ -25,7 +25,10 @@ def leaning_to_prompts():
 
 
 def held(count, of):
-    return f"Of its leanings on families that were judged, {count} of {of} held."
+    return (
+        f"Of its leanings on judged families {count} of {of} held, towards what nothing beats or against what "
+        "something beats."
+    )
 
 
 def test_it_is_kept_whole(tmp_path):

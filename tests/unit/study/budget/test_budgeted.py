@@ -9,7 +9,7 @@ from tuneoff.core.errors import StudyError
 from tuneoff.core.rungs import LAST
 from tuneoff.study.budget.budgeted import Budgeted
 from tuneoff.study.budget.forecast import AIM, NO_FIGURES, resized, worst
-from tuneoff.study.budget.spending import known_rates, read_corrections
+from tuneoff.study.budget.spending import compare, known_rates, read_corrections
 from tuneoff.study.outcome import JobRow
 from tuneoff.study.race import Seen
 from tuneoff.study.store import Ledger
@@ -129,7 +129,12 @@ def test_figures_that_were_left_out_are_taken_where_the_race_leaves_time(tmp_pat
     assert NO_FIGURES not in left_out(ledger.events())
     assert not held.figures_after_all(), "told once"
     again = Budgeted(plan, ledger)
-    assert (again.plan.spec, again.fitted.left_out) == (held.plan.spec, held.fitted.left_out)
+    assert (again.plan.spec, again.fitted) == (held.plan.spec, held.fitted)
+    again.begin()
+    assert [event["what"] for event in ledger.events()].count("forecast") == 2, "the first, and the one with figures"
+    assert Budgeted(plan, ledger).fitted == held.fitted
+    (beside,) = [row for row in compare(ledger) if row.name.startswith("beside")]
+    assert beside.low_s == held.fitted.forecast.best.seconds["beside"] > 0
 
 
 def test_figures_stay_out_where_the_time_is_gone(tmp_path, ledger, measuring, clock):
