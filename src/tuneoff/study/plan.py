@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from tuneoff.core import plugins
 from tuneoff.core.errors import ConfigError
 from tuneoff.core.identity import content_hash
+from tuneoff.core.rungs import LAST
 from tuneoff.data.load import Data, load_data
 from tuneoff.data.record import Record
 from tuneoff.data.task import Task
@@ -75,10 +76,6 @@ class Plan:
     def seeds(self, arm: Arm) -> int:
         return self.spec.seeds if arm.random else 1
 
-    def training_steps(self, arm: Arm) -> int:
-        """Optimiser steps of one job, over all its stages."""
-        return sum(self.schedule.steps(self.lesson(stage)) for stage in arm.stages)
-
     def lesson(self, stage: Stage) -> int:
         """How many records a stage learns from, about: a course leaves out what also stands in the person's data."""
         if stage.course is None:
@@ -86,14 +83,29 @@ class Plan:
         records = len(stage.course.method.records())
         return max(1, records - held_out(records))
 
-    def work(self, arm: Arm) -> float:
-        """How much a job is, in records run forward once: for the progress bar's sense of what is left."""
+    def training_steps(self, arm: Arm) -> int:
+        """Optimiser steps of one job, over all its stages."""
+        return sum(self.schedule.steps(self.lesson(stage)) for stage in arm.stages)
+
+    def work(self, arm: Arm, rung: int = LAST, raced: bool = True) -> float:
+        """How much a job is up to a rung, in records run forward once: for the progress bar's sense of what is left.
+
+        raced: whether it is checked at the early rungs too.
+        """
         if arm.baseline:
             return 0.01 * len(self.data.train)
+        if not arm.stages:
+            return float(len(self.data.validation))
+        *before, last = arm.stages
+        return sum(self._work(stage, LAST, raced) for stage in before) + self._work(last, rung, raced)
+
+    def _work(self, stage: Stage, rung: int, raced: bool) -> float:
         forward_and_back = 3.0  # a frozen forward and backward takes 2.2 forwards, the hooks the rest
-        checks = self.schedule.checks * len(arm.stages) or 1
-        trained = forward_and_back * self.training_steps(arm) * self.schedule.batch_size
-        return trained + checks * len(self.data.validation)
+        schedule, lesson = self.schedule, self.lesson(stage)
+        until = schedule.rung_step(lesson, rung)
+        checks = schedule.check_steps(lesson) if raced else schedule.late_steps(lesson)
+        checked = sum(step <= until for step in checks) * len(self.data.validation)
+        return forward_and_back * until * schedule.batch_size + checked
 
 
 def make_plan(spec: StudySpec) -> Plan:

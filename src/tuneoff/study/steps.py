@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from tuneoff.core.errors import ResourceError, TuneoffError
 from tuneoff.core.files import disk_guard
-from tuneoff.core.rungs import LAST, RUNGS
+from tuneoff.core.rungs import LAST
 from tuneoff.evaluation.run import metric_named
 from tuneoff.study.arm import Job
 from tuneoff.study.company import group_label, groups
@@ -182,15 +182,15 @@ class Steps:
 
     def _fitted(self) -> float:
         """Work that was done in fitting."""
-        rows = self.ledger.jobs()
-        return sum(self.plan.work(self.plan.arm(row.arm)) * RUNGS[row.rung - 1] for row in rows if row.rung)
+        rows = [row for row in self.ledger.jobs() if row.rung]
+        return sum(self.plan.work(self.plan.arm(row.arm), row.rung, raced=not row.seed) for row in rows)
 
     def _work(self, waiting: Sequence[Job], rung: int) -> tuple[float, float]:
         """Work done and left: what waits now, then one whole run and the other seeds of every arm, and their tests."""
         plan, done = self.plan, self._fitted()
         tests = sum(plan.seeds(arm) * len(plan.data.test) for arm in plan.racing if not arm.baseline)
-        whole = sum(plan.work(arm) * plan.seeds(arm) for arm in plan.racing) + tests
-        now = sum(plan.work(job.arm) * RUNGS[rung - 1] for job in waiting)
+        whole = sum(plan.work(arm, raced=not seed) for arm in plan.racing for seed in range(plan.seeds(arm))) + tests
+        now = sum(plan.work(job.arm, rung, job.raced) for job in waiting)
         return done, max(whole - done, now + tests)
 
 
