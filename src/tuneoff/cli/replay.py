@@ -5,12 +5,15 @@ from typing import Annotated
 
 import typer
 
+from tuneoff.core.rungs import RaceKind
+
 __all__ = ["replay"]
 
 
 def replay(
     recording: Annotated[Path, typer.Argument(help="a folder of recorded curves (part-*.parquet)")],
     replays: Annotated[int, typer.Option(help="how often records and seeds are drawn anew", min=1)] = 1000,
+    race: Annotated[RaceKind, typer.Option(help="as `race` in a study file")] = "rungs",
     margin: Annotated[float, typer.Option(help="as good as the grid's choice, as a share of right answers")] = 0.01,
 ) -> None:
     """Count what the race saves and what it misses, against training every setting with every seed to its end."""
@@ -22,11 +25,12 @@ def replay(
     from tuneoff.study.replay import replay as run
 
     held = read_recording(recording)
-    runs = [run(held, number) for number in track(range(replays), "replaying", transient=True)]
+    runs = [run(held, number, race) for number in track(range(replays), "replaying", transient=True)]
     shares = sorted(run.share for run in runs)
     told = {
         "recording": recording.name,
         "jobs": len(held.curves),
+        "race": race,
         "replays": replays,
         "margin": margin,
         "same_setting": sum(run.won == run.best for run in runs) / replays,

@@ -157,7 +157,7 @@ def open_base(spec: StudySpec) -> Base:
 def _next(ledger: Ledger, held: Budgeted) -> Step:
     """What the race asks for now."""
     seen = seen_of(ledger, held.plan)
-    return next_step(held.entries(seen), seen, rungs=held.plan.spec.race == "rungs")
+    return next_step(held.entries(seen), seen, held.plan.spec.race)
 
 
 def _sizes_left(ledger: Ledger, plan: Plan, ground: str) -> list[Job]:

@@ -11,20 +11,25 @@ WITHIN a method halving makes no claim: trials left behind are "not pursued" (Ja
 ACROSS methods a trained arm leaves only where a paired confidence sequence over validation records shows that the
 leader does better at the same rung (stats/sequential.py). An arm that is as good as any other leaves in at most 5 % of
 races: over all trials of the others, all rungs, and both signals of the last rung, the deciding metric and the denser
-one of the early rungs, which counts there only where the metric leans the same way at 5 % alone. The best arm of each
-family and all that needs no training go on to the test; what the leader was shown to beat goes with one seed.
+one of the early rungs, which counts there only where the metric leans the same way at 5 % alone. Where the race
+extrapolates, what is compared before the last rung is where each record's score points, for arms that start late:
+
+    0.2 behind 1/9 of the schedule, 0.5 behind 1/3    ->    0.8 at the end, straight over the logarithm of the records
+
+and so nothing across methods at the first rung, which has no line yet. The best arm of each family and all that needs
+no training go on to the test; what the leader was shown to beat goes with one seed.
 
 A failed job is not tried again, and its arm goes on with what it has.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from math import ceil
+from math import ceil, log
 from statistics import fmean
 from typing import NamedTuple
 
 import numpy as np
 
-from tuneoff.core.rungs import LAST, RUNGS
+from tuneoff.core.rungs import BY_RUNGS, LAST, RUNGS, RaceKind
 from tuneoff.stats.many import ALPHA
 from tuneoff.stats.sequential import separated
 from tuneoff.study.outcome import JobRow
@@ -103,18 +108,17 @@ class Step(NamedTuple):
         return not (self.fit or self.test)
 
 
-def next_step(entries: Sequence[Entry], seen: Iterable[Seen], *, rungs: bool = True) -> Step:
-    """Settle the next thing to do. rungs False: every trial of every arm runs its whole schedule, with all seeds."""
-    return _Race(entries, {(s.row.arm, s.row.trial, s.row.seed): s for s in seen}, rungs).step()
+def next_step(entries: Sequence[Entry], seen: Iterable[Seen], race: RaceKind = "rungs") -> Step:
+    """Settle the next thing to do. race `full`: every trial of every arm runs its whole schedule, with all seeds."""
+    return _Race(entries, {(s.row.arm, s.row.trial, s.row.seed): s for s in seen}, race).step()
 
 
 class _Race:
     """One look at the table, from the first rung on."""
 
-    def __init__(self, entries: Sequence[Entry], table: Mapping[Place, Seen], rungs: bool):
-        self.entries, self.table = entries, table
-        self.rungs = range(1, LAST + 1) if rungs else [LAST]
-        self.halving = rungs
+    def __init__(self, entries: Sequence[Entry], table: Mapping[Place, Seen], race: RaceKind):
+        self.entries, self.table, self.race = entries, table, race
+        self.rungs = range(1, LAST + 1) if race in BY_RUNGS else [LAST]
         self.whole = {entry.arm for entry in entries if not entry.paused}
         self.most = {entry.arm: entry.most for entry in entries}
         self.dropped: list[Drop] = []
@@ -132,7 +136,7 @@ class _Race:
         for rung in self.rungs:
             if missing := self._missing(trials, rung):
                 return self._fit(missing, rung)
-            if self.halving:
+            if self.race in BY_RUNGS:
                 trials = self._across(self._within(trials, rung), rung)
         return self._seeds_and_test({arm: self._best(arm, own) for arm, own in trials.items()})
 
@@ -216,6 +220,8 @@ class _Race:
     def _worse(self, place: Place, leader: Place, rung: int) -> bool:
         """Whether the leader was shown to do better; separated() takes an error rate of two sides."""
         alpha = 2 * ALPHA / (LOOKS * self.rivals[place[0]])
+        if rung != LAST and self.race == "extrapolate":
+            return _shown(self._heading(place, rung), self._heading(leader, rung), alpha)
         own, other = self._scores(place, rung), self._scores(leader, rung)
         if _shown(own, other, alpha) or rung != LAST:
             return _shown(own, other, alpha)
@@ -255,6 +261,15 @@ class _Race:
         if seen is None or seen.failed:
             return {}
         return seen.scores.get(rung, seen.scores.get(LAST, {}))
+
+    def _heading(self, place: Place, rung: int) -> Scores:
+        """Where each record's score points to at the end; nothing where one rung alone was reached."""
+        if rung == 1:
+            return {}
+        was, now = (self.table[place].scores.get(each, {}) for each in (rung - 1, rung))
+        ahead = log(1 / RUNGS[rung - 1]) / log(RUNGS[rung - 1] / RUNGS[rung - 2])
+        ends = {record: now[record] + ahead * (now[record] - was[record]) for record in now.keys() & was.keys()}
+        return {record: min(max(end, 0.0), 1.0) for record, end in ends.items()}
 
     def _drop(self, place: Place, why: str) -> None:
         self.dropped.append(Drop(place, why))

@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tuneoff.core.errors import StudyError
-from tuneoff.core.rungs import LAST, RUNGS
+from tuneoff.core.rungs import LAST, RUNGS, RaceKind
 from tuneoff.core.seeds import stream
 from tuneoff.stats.many import ALPHA
 from tuneoff.stats.paired import paired
@@ -141,10 +141,10 @@ def read_recording(folder: Path) -> Recording:
     return Recording(curves, {arm: arm for arm, _, _ in curves})
 
 
-def replay(recording: Recording, number: int) -> Replay:
+def replay(recording: Recording, number: int, race: RaceKind = "rungs") -> Replay:
     """One replay; the number settles what it draws."""
     draw = _draw(recording, number)
-    spent = _replayed(recording, draw).spent
+    spent = _replayed(recording, draw, race).spent
     tokens = sum(_curve_of(recording, draw, place).spent(rung) for place, rung in spent.items())
     won, best = _race_winner(recording, draw, spent), _grid_winner(recording, draw)
     again = _grid_winner(recording, _draw(recording, number, "again"))
@@ -159,17 +159,19 @@ def replayed(recording: Recording, number: int) -> Raced:
     return _replayed(recording, _draw(recording, number))
 
 
-def raced(entries: Sequence[Entry], ledger: Callable[[Mapping[Place, int]], list[Seen]]) -> Raced:
+def raced(
+    entries: Sequence[Entry], ledger: Callable[[Mapping[Place, int]], list[Seen]], race: RaceKind = "rungs"
+) -> Raced:
     """A race to its end. ledger: what is seen of jobs that came to these rungs."""
     fits: list[tuple[tuple[Place, int], ...]] = []
-    while (step := next_step(entries, seen := ledger(Raced(tuple(fits), ()).spent))).fit:
+    while (step := next_step(entries, seen := ledger(Raced(tuple(fits), ()).spent), race)).fit:
         fits.append(step.fit)
     tested = [(job.row.arm, job.row.trial, job.row.seed) for job in seen if job.row.key in step.test]
     return Raced(tuple(fits), tuple(tested))
 
 
-def _replayed(recording: Recording, draw: Draw) -> Raced:
-    return raced(recording.entries(), lambda spent: _seen(recording, draw, spent))
+def _replayed(recording: Recording, draw: Draw, race: RaceKind = "rungs") -> Raced:
+    return raced(recording.entries(), lambda spent: _seen(recording, draw, spent), race)
 
 
 def _curve(rows: Iterable[dict], job: Mapping) -> Curve:

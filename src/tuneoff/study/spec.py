@@ -30,6 +30,7 @@ from tuneoff.core.config import Knobs, knob
 from tuneoff.core.errors import ConfigError, nearest
 from tuneoff.core.files import write_text
 from tuneoff.core.identity import content_hash
+from tuneoff.core.rungs import RaceKind
 from tuneoff.evaluation.rewording import BUILT_IN
 from tuneoff.study.verdict.price import WEIGHED
 
@@ -159,8 +160,10 @@ class StudySpec(Knobs):
     arms: list[str | dict[str, Any]] = knob(["zero_shot", "few_shot", "soft_prompt_after", "lora"], "who races")
     seeds: int = knob(3, "runs of each finalist, with different random numbers", ge=1)
     trials: int = knob(1, "settings tried per family: its methods' defaults, then draws for the best of them", ge=1)
-    race: Literal["rungs", "full"] = knob(
-        "rungs", "rungs: what is behind on validation stops early; full: every trial and seed runs to its end"
+    race: RaceKind = knob(
+        "rungs",
+        "rungs: what is behind on validation stops early; extrapolate: what its curve says will end behind; "
+        "full: every trial and seed runs to its end",
     )
     budget: str = knob("", "what the whole run may take: 20m, 1h30m, 300k tokens, or both by a comma; empty: no limit")
     curve: list[int] = knob([], "training sizes, such as [16, 64, 256], at which each family's best arm is run again")

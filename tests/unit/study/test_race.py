@@ -4,7 +4,7 @@ import pytest
 
 from tuneoff.core.rungs import LAST
 from tuneoff.study.outcome import JobRow
-from tuneoff.study.race import Entry, Seen, next_step
+from tuneoff.study.race import Entry, Seen, _Race, next_step
 
 RECORDS = [f"{number:03}" for number in range(100)]
 
@@ -200,15 +200,48 @@ def test_rows_of_arms_that_left_the_race_are_ignored():
 @pytest.mark.parametrize(("tie", "chosen"), [((-2.0, -1.0, -1.0), 1), ((-1.0, -1.0, -2.0), 0)])
 def test_ties_go_to_the_smaller_loss_then_to_the_earlier_trial(tie, chosen):
     rows = [done("lora", trial, right=70, tie=loss) for trial, loss in enumerate(tie)]
-    assert places(next_step([lora(trials=3, share=3)], rows, rungs=False)) == [("lora", chosen, 1)]
+    assert places(next_step([lora(trials=3, share=3)], rows, "full")) == [("lora", chosen, 1)]
 
 
 def test_a_full_race_brings_everything_to_its_end_and_leaves_nobody_behind():
     entries = [lora(trials=3, share=3), SOFT]
-    assert next_step(entries, [], rungs=False).fit == ((("lora", 0, 0), LAST), (("soft", 0, 0), LAST))
+    assert next_step(entries, [], "full").fit == ((("lora", 0, 0), LAST), (("soft", 0, 0), LAST))
     rows = [done("lora", trial, right=right) for trial, right in enumerate((90, 30, 20))] + [done("soft", right=5)]
-    step = next_step(entries, rows, rungs=False)
+    step = next_step(entries, rows, "full")
     assert (places(step), step.dropped) == ([("lora", 0, 1), ("soft", 0, 1)], ())
+
+
+LATE = [lora(trials=1, share=1), IA3._replace(trials=1, share=1)]
+
+
+def likely(arm, *means):
+    """A job that waits, with each record's probability of the right label around a mean, by rung."""
+    at = {rung: {r: mean + 0.001 * (i % 3) for i, r in enumerate(RECORDS)} for rung, mean in enumerate(means, 1)}
+    return paused(arm)._replace(row=paused(arm, **{f"r{len(means)}": 0}).row, scores=at)
+
+
+def test_a_race_that_extrapolates_keeps_an_arm_that_starts_late():
+    rows = [likely("lora", 0.85, 0.9), likely("ia3", 0.1, 0.5)]
+    assert [drop.why for drop in next_step(LATE, rows).dropped] == ["worse on validation at rung 1 than lora"]
+    step = next_step(LATE, rows, "extrapolate")
+    assert (places(step), step.dropped) == ([("lora", 0, 0), ("ia3", 0, 0)], ())
+
+
+def test_a_race_that_extrapolates_leaves_behind_what_points_too_low():
+    rows = [likely("lora", 0.85, 0.9), likely("ia3", 0.3, 0.3)]
+    step = next_step(LATE, rows, "extrapolate")
+    assert (places(step), [drop.why for drop in step.dropped]) == (
+        [("lora", 0, 0)],
+        ["worse on validation at rung 2 than lora"],
+    )
+    rows = [likely("lora", 0.85), likely("ia3", 0.1)]
+    assert next_step(LATE, rows, "extrapolate").dropped == (), "one point is no line"
+
+
+def test_a_heading_is_a_straight_line_over_the_logarithm_and_stays_a_score():
+    for one, two, end in ((0.2, 0.5, 0.8), (0.5, 0.9, 1.0), (0.4, 0.1, 0.0)):
+        race = _Race(LATE, {("lora", 0, 0): likely("lora", one, two)}, "extrapolate")
+        assert race._heading(("lora", 0, 0), 2)[RECORDS[0]] == pytest.approx(end)
 
 
 def test_the_order_of_rows_is_nothing():

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field, replace
 
 from tuneoff.core.budget import Budget, parse_budget
 from tuneoff.core.errors import StudyError
-from tuneoff.core.rungs import LAST
+from tuneoff.core.rungs import LAST, RaceKind
 from tuneoff.study.budget.bill import Bill
 from tuneoff.study.budget.rates import Rates
 from tuneoff.study.outcome import JobRow
@@ -115,9 +115,9 @@ class Rehearsal:
     records: int = 1
     table: dict[Place, Seen] = field(default_factory=dict)
 
-    def run(self, rungs: bool) -> None:
+    def run(self, race: RaceKind) -> None:
         """To the end of the race, and behind it the figures of each arm that met the test, and the learning curves."""
-        while not (step := next_step(self.entries, self.table.values(), rungs=rungs)).over:
+        while not (step := next_step(self.entries, self.table.values(), race)).over:
             for place, rung in step.fit:
                 self._fit(place, rung)
             places = {seen.row.key: place for place, seen in self.table.items()}
@@ -161,7 +161,7 @@ def worst(plan: Plan, rates: Rates) -> Total:
 def rehearse(plan: Plan, rates: Rates, entries: Sequence[Entry], guess: Guess, records: int = 1) -> Total:
     """A race from nothing to its end, on paper."""
     bill = Bill(plan, rates)
-    Rehearsal(entries, bill, guess, records).run(plan.spec.race == "rungs")
+    Rehearsal(entries, bill, guess, records).run(plan.spec.race)
     return Total(dict(bill.seconds), round(bill.tokens))
 
 

@@ -249,7 +249,7 @@ def _left(fitted: Fitted, done: Bill, entries: Sequence[Entry], seen: Sequence[S
         return means.get((arm, trial, 0), means.get((arm, 0, 0), 0.0))
 
     rehearsal = Rehearsal(entries, done.after(), guess, table=_table(seen))
-    rehearsal.run(fitted.plan.spec.race == "rungs")
+    rehearsal.run(fitted.plan.spec.race)
     return rehearsal.bill
 
 
