@@ -110,7 +110,7 @@ class Shown(Watch):
         said = f"failed: {why}" if why else "done" if figure is None else f"validation {figure:.3f}"
         left = f"   {self._left}" if self._left and not self.console.is_terminal else ""
         self.console.print(f"{label:<34} {took:>7}   {said}{left}", markup=False)
-        self._since = time.perf_counter()  # jobs that were trained together end one after the other
+        self._since = time.perf_counter()  # of jobs that were trained together the first line has the time of all
 
     def dropped(self, label: str, why: str) -> None:
         self.console.print(f"{label:<34} {'':>7}   left behind: {why}", markup=False)

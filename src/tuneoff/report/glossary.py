@@ -8,8 +8,10 @@ short = "learn a few vectors that stand where text would; the model stays frozen
 changes, needs, gives, confused, paper (a list), arms
 """
 
+import re
 import tomllib
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,7 +22,7 @@ from rich.text import Text
 
 from tuneoff.core.errors import ConfigError, nearest
 
-__all__ = ["Entry", "entries", "look_up", "paint_all", "paint_entry"]
+__all__ = ["Entry", "entries", "explained", "look_up", "paint_all", "paint_entry"]
 
 LINES = (
     ("what changes", "changes"),
@@ -68,6 +70,13 @@ def look_up(word: str) -> Entry:
         close = nearest(_key(word), names)
         raise ConfigError(f"no entry for {word!r}", fix=close or "tuneoff explain lists all words")
     return names[_key(word)]
+
+
+def explained(arms: Iterable[str]) -> list[Entry]:
+    """The words that arms are named by, each once; a name of a person's own is none."""
+    names = {_key(name): entry for entry in entries() for name in (entry.word, *entry.also)}
+    words = (_key(word) for arm in arms for word in re.findall(r"\w+", arm))
+    return list({names[word].word: names[word] for word in words if word in names}.values())
 
 
 def paint_entry(entry: Entry, console: Console) -> None:

@@ -14,6 +14,7 @@ from tuneoff.report import plots
 from tuneoff.report.beside import FIGURES
 from tuneoff.report.facts import Facts, facts
 from tuneoff.report.folder import PAGE, open_ledger, read_verdict
+from tuneoff.report.glossary import explained
 from tuneoff.report.sizes import crossings
 from tuneoff.report.words import COSTS, Measure, chooses, count, probability, says, seconds, tried
 
@@ -52,6 +53,7 @@ def page(facts: Facts) -> str:
         costs=COSTS,
         beside=FIGURES,
         chooses=chooses(facts.verdict.facts["decision"]),
+        arms=explained(row.standing.arm for row in facts.rows),
         tried=tried(facts.verdict.facts["trials"]),
         crossings=crossings(facts.verdict.facts["sizes"]),
         figures=_figures(facts),

@@ -16,6 +16,7 @@ from tuneoff.study.budget.spending import PhaseTime
 
 __all__ = ["paint"]
 
+CORRECTED = "Intervals are each pair's own, p is corrected for all pairs: one may leave out 0 and still be open."
 SIGNS = {"recommended": ">", "winner": "*", "tested": " ", "out": "x"}
 STYLES = {"recommended": "bold green", "winner": "green", "tested": "", "out": "dim"}
 
@@ -30,7 +31,7 @@ def paint(facts: Facts, console: Console) -> None:
     if facts.beside.columns:
         console.print(_beside(facts.beside), _beside_notes(facts.beside))
     if facts.decisive:
-        console.print(_contrasts(facts))
+        console.print(_contrasts(facts), Text(f"{CORRECTED}\n"))
     if facts.changes:
         console.print(_changes(facts))
     if facts.advised and facts.advised.outcome:
@@ -190,7 +191,7 @@ def _forecast(phases: Sequence[PhaseTime]) -> Table:
 def _commands(facts: Facts) -> Text:
     spent = facts.spent
     jobs = f"{count(spent.done)} of {count(spent.jobs)} jobs done"
-    times = f"{seconds(spent.train_s)} of training and {seconds(spent.score_s)} of scoring"
+    times = f"{seconds(spent.train_s)} of training and preparing, {seconds(spent.score_s)} of testing"
     lines = [f"{jobs}, {times}.", *(f"failed: {failure}" for failure in spent.failures), *spent.shortened, ""]
     for command in facts.commands[:3]:
         lines += [f"# {command.purpose}", command.line]

@@ -136,7 +136,7 @@ def marks(decision: Mapping) -> dict[str, str]:
     why = "the highest score of" if decision["weights"] else {"best": "the best mean of"}.get(decision["prefer"])
     return {
         "recommended": f"recommended: {why or 'the cheapest of'} the best",
-        "winner": "also best: no other arm beats it",
+        "winner": "not ruled out: no other arm is shown to beat it",
         "tested": "beaten by another arm",
         "out": "not judged on the test set",
     }

@@ -30,7 +30,7 @@ def test_winners_are_marked_by_signs(tmp_path):
     lines = painted(tmp_path, verdict(winners=("lora", "few_shot"), recommended="lora")).splitlines()
     assert any(line.lstrip().startswith(">") and "lora" in line and "81.2 %" in line for line in lines)
     assert any(line.lstrip().startswith("*") and "few_shot" in line for line in lines)
-    assert "* also best: no other arm beats it" in lines
+    assert "* not ruled out: no other arm is shown to beat it" in lines
 
 
 def test_one_seed_and_failure_are_said(tmp_path):

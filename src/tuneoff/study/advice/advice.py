@@ -112,10 +112,8 @@ def _of_the_leanings(opinion: Opinion, verdict: Verdict, best: Mapping[str, Stan
     if not checked:
         return []
     held = f"{len(checked) - len(failed)} of {len(checked)}"
-    head = (
-        f"Of its leanings on judged families {held} held, towards what nothing beats or against what something beats."
-    )
-    return [head, *(_failure(lean, verdict, best) for lean in failed)]
+    held += " held: it leaned towards a family that nothing beats, or against one that something beats"
+    return [f"Of its leanings {held}.", *(_failure(lean, verdict, best) for lean in failed)]
 
 
 def _failure(lean: Leaning, verdict: Verdict, best: Mapping[str, Standing]) -> str:

@@ -57,7 +57,7 @@ def _standing(change: Change, verdict: Verdict) -> str:
         return f"it was not tested against {best}"
     if kinds[0] == "practically_equal":
         return "the two are practically equal"
-    return "as measured, for the two are too close to call"
+    return "that is as measured, the two being too close to call"
 
 
 def _limit(change: Change, verdict: Verdict) -> str:

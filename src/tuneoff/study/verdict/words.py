@@ -170,14 +170,15 @@ def _over_baselines(verdict: Verdict) -> str:
 
 
 def _below_constant(verdict: Verdict) -> str:
-    """Arms that are, by their plain figures, worse than one answer to everything."""
+    """Arms that are, by their plain figures, below one answer to everything."""
     tested, sign = _tested(verdict), 1 if _up(verdict) else -1
     constant = [row for row in tested if row.family == "baseline" and row.arm in verdict.facts["constant"]]
     worse = [row.arm for row in tested if constant and sign * (row.mean - constant[0].mean) < 0]
     if not worse:
         return ""
     name = constant[0].arm
-    return f"Worse than always saying {verdict.facts['constant'][name]!r} ({_figure(verdict, name)}): {_list(worse)}."
+    always = f"always saying {verdict.facts['constant'][name]!r} ({_figure(verdict, name)})"
+    return f"No better than {always}: {_list(worse)}."
 
 
 def _advice(verdict: Verdict) -> str:
@@ -187,7 +188,17 @@ def _advice(verdict: Verdict) -> str:
     if len(verdict.winners) == 1:
         return f"Recommended: {name}; no other arm comes up to it."
     why, at = _because(verdict, _row(verdict, name))
-    return f"Recommended: {name}, {why} of the {len(verdict.winners)} that nothing beats ({at})."
+    head = f"Recommended: {name}, {why} of the {len(verdict.winners)} that nothing beats ({at})."
+    return head if _baseline_winner(verdict) else _join(head, _passed_over(verdict, name))
+
+
+def _passed_over(verdict: Verdict, name: str) -> str:
+    """The winner with the best figure, where another was recommended for its cost, and what taking it costs."""
+    decision = verdict.facts["decision"]
+    top = next(row for row in verdict.standings if row.arm in verdict.winners)
+    if top.arm == name or decision["weights"] or decision["prefer"] == "best":
+        return ""
+    return f'{top.arm} has the better figure, for {_price(top, decision["cost"])}; prefer = "best" takes it.'
 
 
 def _training(verdict: Verdict) -> str:
@@ -309,16 +320,17 @@ def _because(verdict: Verdict, row: Standing) -> tuple[str, str]:
         return "the highest score", f"{row.score:.2f}"
     if decision["prefer"] == "best":
         return "the best mean", _figure(verdict, row.arm)
-    return "the cheapest", _price(row.cost, decision["cost"])
+    return "the cheapest", _price(row, decision["cost"])
 
 
-def _price(cost: dict, first: str) -> str:
-    """The costs, the one that counts first before the others."""
-    tokens, size, seconds = cost.get("prompt_tokens"), cost.get("artifact_bytes"), cost.get("train_s")
+def _price(row: Standing, first: str) -> str:
+    """An arm's costs, the one that counts first before the others."""
+    tokens, size, seconds = (row.cost.get(key) for key in ("prompt_tokens", "artifact_bytes", "train_s"))
+    what = "to prepare" if row.family in UNTRAINED else "of training"
     parts = {
         "serving": "prompt tokens unknown" if tokens is None else f"{tokens:.0f} prompt tokens a request",
         "artifact": f"{_bytes(size)} to keep" if size else "",
-        "training": f"{seconds:.0f} s of training" if seconds else "",
+        "training": f"{seconds:.0f} s {what}" if seconds else "",
     }
     return ", ".join(part for part in (parts.pop(first) or f"no {first}", *parts.values()) if part)
 

@@ -26,7 +26,7 @@ def leaning_to_prompts():
 
 def held(count, of):
     return (
-        f"Of its leanings on judged families {count} of {of} held, towards what nothing beats or against what "
+        f"Of its leanings {count} of {of} held: it leaned towards a family that nothing beats, or against one that "
         "something beats."
     )
 

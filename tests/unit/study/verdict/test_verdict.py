@@ -65,9 +65,9 @@ def test_arms_that_are_worse_than_one_answer_to_everything_are_named(run):
     run.arm("majority", 0.4, answers=["no"] * RECORDS)
     run.arm("few_shot", 0.3, answers=["yes"] * RECORDS)
     run.arm("lora", 0.9)
-    assert "Worse than always saying 'no' (40.0 %): few_shot." in run.verdict().reason
+    assert "No better than always saying 'no' (40.0 %): few_shot." in run.verdict().reason
     run.arm("few_shot", 0.5, seeds=2)
-    assert "Worse than always" not in run.verdict().reason
+    assert "No better than always" not in run.verdict().reason
 
 
 def test_nothing_better_than_the_majority(run):
