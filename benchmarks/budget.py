@@ -81,11 +81,12 @@ def budget_kept(settings: Settings) -> Iterator[dict]:
 
 def _line(study: Small, folder: Path, settings: Settings) -> dict:
     spec = _spec(study, folder, settings)
-    took_s, said = _timed(spec, folder / "run")
-    if smallest := SMALLEST.match(said):
+    took_s, broke = _timed(spec, folder / "run")
+    said = [broke] if broke else []
+    if smallest := SMALLEST.match(broke):
         spec = spec.model_copy(update={"budget": smallest[1]})
-        took_s, late = _timed(spec, folder / "smallest")
-        said = ". ".join(filter(None, (said, late)))
+        took_s, broke = _timed(spec, folder / "smallest")
+        said += [broke] if broke else []
     budget_s = parse_budget(spec.budget).seconds
     told, corrections = _events(folder / ("smallest" if smallest else "run"))
     return {
@@ -96,8 +97,8 @@ def _line(study: Small, folder: Path, settings: Settings) -> dict:
         "worst_s": told and round(told.worst.all_s, 1),
         "took_s": round(took_s, 1),
         "ratio": round(took_s / budget_s, 3),
-        "kept": told is not None and took_s <= LATE * budget_s,
-        "said": [said, *corrections] if said else corrections,
+        "kept": not broke and took_s <= LATE * budget_s,
+        "said": [*said, *corrections],
     }
 
 

@@ -64,12 +64,10 @@ def train(
         for group in in_one_pass(active):
             learn(group, fit)
             tick(sum(training.learner.step for training in trainings), total, None)
-        for training in (training for training in active if training.due):
+        for training in filter(lambda each: each.due, active):
             value = training.check()
             tick(sum(each.learner.step for each in trainings), total, value)
-        for training in (
-            training for training in active if training.mark
-        ):  # one right after the other, so that a kill finds all of them at the same step
+        for training in filter(lambda each: each.mark, active):  # at once, so that a kill finds all at the same step
             training.put_aside()
         for training in active:
             training.go_on()

@@ -1,8 +1,8 @@
 """Everything the painters show, gathered once: (verdict, ledger) in, plain frozen values out. Paints nothing.
 
-Views for editing data show validation only: the examples where arms disagree come from validation outcomes, so
-that nobody mends data by looking at the sealed test set. Texts of records are not in the ledger; the caller may
-hand them over as {record id: (text, wanted answer)}.
+Views for editing data show validation only: the examples where arms disagree, and an arm's errors, come from
+validation outcomes, so that nobody mends data by looking at the sealed test set. Texts of records are not in the
+ledger; the caller may hand them over as {record id: (text, wanted answer)}.
 """
 
 import shlex

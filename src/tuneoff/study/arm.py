@@ -172,7 +172,7 @@ class Job:
 
     @property
     def raced(self) -> bool:
-        """Whether it may be left behind at an early rung; other seeds and points of a curve go straight to the end."""
+        """Whether it stops at the early rungs, where a race has any; other seeds and points of a curve do not."""
         return not (self.seed or self.size)
 
     def stream(self, *names: object) -> int:

@@ -97,7 +97,7 @@ class Plan:
         if not arm.stages:
             return float(len(self.data.validation))
         *before, last = arm.stages
-        return sum(self._work(stage, LAST, raced) for stage in before) + self._work(last, rung, raced)
+        return sum(self._work(stage, LAST, raced=False) for stage in before) + self._work(last, rung, raced)
 
     def _work(self, stage: Stage, rung: int, raced: bool) -> float:
         forward_and_back = 3.0  # a frozen forward and backward takes 2.2 forwards, the hooks the rest

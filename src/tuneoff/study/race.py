@@ -12,12 +12,12 @@ ACROSS methods a trained arm leaves only where a paired confidence sequence over
 leader does better at the same rung (stats/sequential.py). An arm that is as good as any other leaves in at most 5 % of
 races: over all trials of the others, all rungs, and both signals of the last rung, the deciding metric and the denser
 one of the early rungs, which counts there only where the metric leans the same way at 5 % alone. Where the race
-extrapolates, what is compared before the last rung is where each record's score points, for arms that start late:
+extrapolates, what is compared at the second rung is where each record's score points, for those that start late:
 
     0.2 behind 1/9 of the schedule, 0.5 behind 1/3    ->    0.8 at the end, straight over the logarithm of the records
 
-and so nothing across methods at the first rung, which has no line yet. The best arm of each family and all that needs
-no training go on to the test; what the leader was shown to beat goes with one seed.
+and so nothing leaves across methods at the first rung, which has no line yet. The best arm of each family and all that
+needs no training go on to the test; what the leader was shown to beat goes with one seed.
 
 A failed job is not tried again, and its arm goes on with what it has.
 """
@@ -220,9 +220,9 @@ class _Race:
     def _worse(self, place: Place, leader: Place, rung: int) -> bool:
         """Whether the leader was shown to do better; separated() takes an error rate of two sides."""
         alpha = 2 * ALPHA / (LOOKS * self.rivals[place[0]])
-        if rung != LAST and self.race == "extrapolate":
-            return _shown(self._heading(place, rung), self._heading(leader, rung), alpha)
-        own, other = self._scores(place, rung), self._scores(leader, rung)
+        if rung == 1 and self.race == "extrapolate":
+            return False
+        own, other = self._compared(place, rung), self._compared(leader, rung)
         if _shown(own, other, alpha) or rung != LAST:
             return _shown(own, other, alpha)
         dense = self.table[place].dense, self.table[leader].dense
@@ -252,8 +252,13 @@ class _Race:
         return -max(done)[1] if done else None
 
     def _mean(self, place: Place, rung: int) -> float | None:
-        scores = self._scores(place, rung)
+        scores = self._compared(place, rung)
         return fmean(scores.values()) if scores else None
+
+    def _compared(self, place: Place, rung: int) -> Scores:
+        """What arms and trials are compared by at a rung."""
+        pointing = self.race == "extrapolate" and 1 < rung < LAST
+        return self._heading(place, rung) if pointing else self._scores(place, rung)
 
     def _scores(self, place: Place, rung: int) -> Scores:
         """What a job got at a rung; one that never paused stands where it ended."""
@@ -263,10 +268,8 @@ class _Race:
         return seen.scores.get(rung, seen.scores.get(LAST, {}))
 
     def _heading(self, place: Place, rung: int) -> Scores:
-        """Where each record's score points to at the end; nothing where one rung alone was reached."""
-        if rung == 1:
-            return {}
-        was, now = (self.table[place].scores.get(each, {}) for each in (rung - 1, rung))
+        """Where each record's score points to at the end, from this rung and the one before it."""
+        was, now = (self._scores(place, each) for each in (rung - 1, rung))
         ahead = log(1 / RUNGS[rung - 1]) / log(RUNGS[rung - 1] / RUNGS[rung - 2])
         ends = {record: now[record] + ahead * (now[record] - was[record]) for record in now.keys() & was.keys()}
         return {record: min(max(end, 0.0), 1.0) for record, end in ends.items()}

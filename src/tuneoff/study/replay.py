@@ -38,27 +38,27 @@ Setting = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """One job. correct_CN, p_right_CN: by check and validation record. share_C: of the schedule. test_M: correct."""
+    """One job. correct_CN, p_right_CN: by check and validation record. step_C: after which. test_M: correct."""
 
     correct_CN: np.ndarray
     p_right_CN: np.ndarray
-    share_C: np.ndarray
+    step_C: np.ndarray
     test_M: np.ndarray
     tokens: int
 
     def check(self, rung: int) -> int:
         """The check that stands at a rung."""
-        return int(np.searchsorted(self.share_C, RUNGS[rung - 1] - 1e-9))
+        return int(np.searchsorted(self.step_C, max(1, round(self.step_C[-1] * RUNGS[rung - 1]))))
 
     def value(self, draw_N: np.ndarray) -> tuple[float, float, int]:
         """The best late check's accuracy, its mean probability of the right label, and which check it is."""
-        late = range(1 + self.check(LAST - 1), len(self.share_C)) or [len(self.share_C) - 1]
+        late = range(1 + self.check(LAST - 1), len(self.step_C)) or [len(self.step_C) - 1]
         means = ((self.correct_CN[at, draw_N].mean(), self.p_right_CN[at, draw_N].mean(), at) for at in late)
         return max((float(right), float(p), at) for right, p, at in means)
 
     def spent(self, rung: int) -> float:
         """Tokens trained up to a rung."""
-        return self.tokens * float(self.share_C[self.check(rung)])
+        return self.tokens * float(self.step_C[self.check(rung)] / self.step_C[-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,7 @@ def _curve(rows: Iterable[dict], job: Mapping) -> Curve:
     return Curve(
         np.array([row["correct"] for row in ordered], dtype=float).reshape(shape),
         np.array([row["p_right"] for row in ordered], dtype=float).reshape(shape),
-        np.array(job["steps"], dtype=float) / job["steps"][-1],
+        np.array(job["steps"]),
         np.array([row["correct"] for row in rows if row["split"] == "test"], dtype=float),
         job["train_tokens"],
     )

@@ -30,7 +30,7 @@ from tuneoff.core.config import Knobs, knob
 from tuneoff.core.errors import ConfigError, nearest
 from tuneoff.core.files import write_text
 from tuneoff.core.identity import content_hash
-from tuneoff.core.rungs import RaceKind
+from tuneoff.core.rungs import RUNGS, RaceKind
 from tuneoff.evaluation.rewording import BUILT_IN
 from tuneoff.study.verdict.price import WEIGHED
 
@@ -85,13 +85,18 @@ class TrainSpec(Knobs):
 
     epochs: float = knob(2.0, "passes over the training records", gt=0)
     batch_size: int = knob(8, "records per optimiser step", ge=1)
-    checks: int = knob(
-        4, "validation checks over the schedule, two of them for the race; the best of the others is kept", ge=1
-    )
-    patience: int = knob(0, "stop after this many of the others without a better one; 0: never", ge=0)
+    checks: int = knob(4, "validation checks over the schedule; of those behind the early rungs the best is kept", ge=1)
+    patience: int = knob(0, "stop after this many checks behind the rungs without a better one; 0: never", ge=0)
     weight_decay: float = knob(0.0, "AdamW's decay", ge=0)
     clip: float = knob(1.0, "largest norm of the gradient", gt=0)
     max_length: int = knob(0, "longest record in tokens; 0: the model's context", ge=0)
+
+    @model_validator(mode="after")
+    def _check_patience(self) -> "TrainSpec":
+        needed = len(RUNGS) - 1 + self.patience + 2  # the early ones, the best, those without a better one, the end
+        if self.patience and self.checks < needed:
+            raise ValueError(f"patience = {self.patience} stops nothing with checks = {self.checks}: write {needed}")
+        return self
 
 
 class MeasureSpec(Knobs):

@@ -135,8 +135,7 @@ class Worker:
             artifact_bytes=size,
         )
         outcomes = self._outcomes(job, "validation", answered.answers)
-        points = self._points(job, curves)
-        return Fitted(outcomes=outcomes, points=points, cost=cost, shortened=answered.shortened)
+        return Fitted(outcomes=outcomes, points=self._points(job, curves), cost=cost, shortened=answered.shortened)
 
     def test(self, job: Job, cost: Cost) -> Fitted:
         """Answer the sealed test set with what the job left behind. cost: what fitting cost."""
@@ -238,6 +237,7 @@ class Worker:
     ) -> Trainee:
         """A stage as the training loop takes it; what learns are the adapters, or else the base's own weights."""
         stage = job.arm.stages[number]
+        self._checked[job.key] = []  # of this attempt at this stage alone
         worn = before.wearing(self.base, adapters, weights=weights)
         learning = [_named(adapter, place) for place, adapter in enumerate(adapters)] or [weights]
         examples, check = self._lesson(job, stage, before.prompt, worn)
@@ -247,7 +247,7 @@ class Worker:
             examples=examples,
             seed=job.stream("order", number),
             check=check,
-            raced=job.raced,
+            raced=job.raced and number == len(job.arm.stages) - 1,
             aside=self._aside(job, number),
         )
 
@@ -287,7 +287,7 @@ class Worker:
 
     def _metric_check(self, job: Job, worn: Worn, examples: Sequence[Example]) -> Check:
         answers = answer_examples(worn, self.task, examples, cache=self.cache)
-        self._checked.setdefault(job.key, []).append(answers)
+        self._checked[job.key].append(answers)
         metric = metric_named(self.task.metrics[0])
         figure = pooled(metric, answers, [example.record for example in examples], self.task)
         return Check(figure if metric.up else -figure, -sum(answer.nll for answer in answers) / len(answers))
@@ -302,7 +302,7 @@ class Worker:
         return replace(tuned, prior=tuple(label_prior(scores)))
 
     def _best_checked(self, job: Job, curves: Sequence[Trained]) -> list[Answer] | None:
-        """What the check was answered whose tensors are kept; None where another process made it."""
+        """The answers at the check whose tensors are kept; None where another process has them."""
         checked = self._checked.pop(job.key, [])
         since = len(curves[-1].points) - curves[-1].points.index(curves[-1].best) if curves else 0
         return checked[-since] if 0 < since <= len(checked) else None
@@ -367,7 +367,7 @@ class Worker:
         return points
 
     def _aside(self, job: Job, stage: int) -> Path:
-        return self.folder / "aside" / f"{job.key}-{stage}.safetensors"
+        return self.folder / "aside" / f"{job.key}-{stage}-2.safetensors"  # 2: its form; an older file is not found
 
     def forget_aside(self, job: Job) -> None:
         """Remove the unfinished state of a job that the ledger holds as done."""

@@ -1,5 +1,7 @@
 """The race is a function of rows: rung by rung, then seeds, then the test once."""
 
+from dataclasses import replace
+
 import pytest
 
 from tuneoff.core.rungs import LAST
@@ -236,6 +238,13 @@ def test_a_race_that_extrapolates_leaves_behind_what_points_too_low():
     )
     rows = [likely("lora", 0.85), likely("ia3", 0.1)]
     assert next_step(LATE, rows, "extrapolate").dropped == (), "one point is no line"
+
+
+def test_a_race_that_extrapolates_speaks_of_the_trial_that_points_highest():
+    rows = [likely("lora", 0.85, 0.86), likely("ia3", 0.5, 0.5), likely("ia3", 0.1, 0.48)]
+    rows[2] = rows[2]._replace(row=replace(rows[2].row, key="ia3/1/0", trial=1))
+    entries = [lora(trials=1, share=1), IA3._replace(trials=2, share=3)]
+    assert next_step(entries, rows, "extrapolate").dropped == ()
 
 
 def test_a_heading_is_a_straight_line_over_the_logarithm_and_stays_a_score():

@@ -54,6 +54,12 @@ rank = 4
     assert (made.prompt.instruction, made.train.epochs, made.train.batch_size) == ("Which?", 1.0, 8)
 
 
+def test_patience_that_could_stop_nothing_is_told(tmp_path):
+    said = message(tmp_path, MINIMAL + "[train]\npatience = 2\n")
+    assert "patience = 2 stops nothing with checks = 4: write 6" in said
+    assert read(tmp_path, MINIMAL + "[train]\npatience = 2\nchecks = 6\n").train.patience == 2
+
+
 def test_a_folder_stands_for_its_study_file(tmp_path):
     read(tmp_path, MINIMAL)
     assert read_spec(tmp_path) == read_spec(tmp_path / "study.toml")

@@ -9,6 +9,7 @@ from tiny_study import put_rows, rows, table
 from tuneoff.core.cost import Cost
 from tuneoff.core.errors import ConfigError
 from tuneoff.core.rungs import LAST
+from tuneoff.engine.learner import Check
 from tuneoff.models.base import Base
 from tuneoff.models.tiny import tiny_model
 from tuneoff.study.bundle import load_tuned
@@ -108,6 +109,24 @@ def test_a_bundle_answers_as_the_job_did(worker, base, entry):
     assert [answer.text for answer in answers] == [told[record.id] for record in work.plan.data.validation]
 
 
+def test_what_an_attempt_that_broke_off_answered_is_not_kept(worker, monkeypatch):
+    work, real, figures = worker("lora", train=WAITING), Worker._metric_check, iter([0.0, 0.0, 1.0, None, 0.0])
+
+    def check(self, job, worn, examples):
+        real(self, job, worn, examples)
+        if (figure := next(figures)) is None:
+            raise RuntimeError("at the last check")
+        return Check(figure, 0.0)
+
+    monkeypatch.setattr(Worker, "_metric_check", check)
+    with pytest.raises(RuntimeError):
+        work.fit(job(work, "lora"))
+    fitted = work.fit(job(work, "lora"))
+    told = [o.stats[0] for o in fitted.outcomes if o.metric == "nll"]
+    again = work._answers(work.tuned(job(work, "lora")), work.plan.data.validation).answers
+    assert told == pytest.approx([answer.nll for answer in again], abs=1e-5)
+
+
 def test_the_same_job_twice_is_the_same_to_the_bit(worker):
     first, second = (worker("lora + soft_prompt") for _ in range(2))
     a, b = (w.fit(job(w, "lora + soft_prompt")) for w in (first, second))
@@ -124,7 +143,7 @@ def test_another_seed_is_another_result(worker):
 def test_the_curve_of_two_stages_goes_on(worker):
     work = worker("lora -> soft_prompt", train={"epochs": 2, "checks": 2})
     points = work.fit(job(work, "lora -> soft_prompt")).points
-    assert [p.step for p in points] == [1, 4, 5, 8]
+    assert [p.step for p in points] == [4, 5, 8], "the first stage has no rung"
     assert all(p.value is not None and p.train_loss is not None for p in points)
 
 
@@ -190,7 +209,7 @@ def test_instruction_tuning_then_the_persons_own(worker, method):
     work = worker(entry, methods={"instruction_tuning": {"mixture": "mixture.jsonl", "method": method}})
     fitted = work.fit(job(work, entry))
     assert [part.name for part in work.tuned(job(work, entry)).parts] == [method, "lora"]
-    assert [p.value is None for p in fitted.points] == [True, True, False, False]
+    assert [p.value is None for p in fitted.points] == [True, False, False]
 
 
 def test_a_mixture_that_is_not_named(worker):

@@ -24,6 +24,7 @@ from tuneoff.engine.attach import Worn
 from tuneoff.engine.cache import ContextCache
 from tuneoff.engine.examples import Example, shared_start
 from tuneoff.engine.learner import Check, Trained
+from tuneoff.engine.train import Trainee
 from tuneoff.evaluation.run import answer_examples, right_answer_losses
 from tuneoff.models.base import Base
 from tuneoff.study.arm import Arm, Job, Part, Stage
@@ -230,6 +231,9 @@ class Probe(Worker):
         spent = sum(look.seconds + look.asides * look.rate.aside_s for look in looks)
         start_s = max(0.0, looks[0].ended - began - spent) / len(looks)
         return [replace(look.rate, start_s=start_s) for look in looks]
+
+    def _trainee(self, *given) -> Trainee:
+        return replace(super()._trainee(*given), raced=True)  # a point a step, whose seconds are read
 
     def _lesson(self, job: Job, stage: Stage, prompt: Prompt, worn: Worn) -> tuple[list[Example], Callable[[], Check]]:
         """A few records of what the stage learns from, short and long ones, and a check that takes no time."""

@@ -170,13 +170,14 @@ def _over_baselines(verdict: Verdict) -> str:
 
 
 def _below_constant(verdict: Verdict) -> str:
-    """Arms that are, by their plain figures, below one answer to everything."""
+    """Arms whose plain figures are not above that of one answer to everything."""
     tested, sign = _tested(verdict), 1 if _up(verdict) else -1
-    constant = [row for row in tested if row.family == "baseline" and row.arm in verdict.facts["constant"]]
-    worse = [row.arm for row in tested if constant and sign * (row.mean - constant[0].mean) < 0]
+    constant = next((row for row in tested if row.family == "baseline" and row.arm in verdict.facts["constant"]), None)
+    others = [row for row in tested if constant and row is not constant]
+    worse = [row.arm for row in others if sign * (row.mean - constant.mean) <= 1e-9]
     if not worse:
         return ""
-    name = constant[0].arm
+    name = constant.arm
     always = f"always saying {verdict.facts['constant'][name]!r} ({_figure(verdict, name)})"
     return f"No better than {always}: {_list(worse)}."
 
