@@ -66,7 +66,7 @@ class Shown(Watch):
         self.console = console
         self.jobs = 0
         self._began = time.perf_counter()
-        self._since = self._began
+        self._since, self._ended = self._began, False
         self._progress = Progress(
             TextColumn("{task.description:<34}"),
             BarColumn(bar_width=24),
@@ -94,7 +94,7 @@ class Shown(Watch):
 
     def job(self, label: str, work_done: float, work_left: float) -> None:
         self.jobs += 1
-        self._since = time.perf_counter()
+        self._since, self._ended = time.perf_counter(), False
         if self.jobs == 1:  # what was measured before it says nothing of how long jobs take
             self._began, self._first_work = self._since, work_done
         elapsed, work = self._since - self._began, work_done - self._first_work
@@ -106,11 +106,12 @@ class Shown(Watch):
         self._progress.update(self._bar, completed=step, total=steps)
 
     def done(self, label: str, figure: float | None, why: str = "") -> None:
-        took = _duration(time.perf_counter() - self._since)
+        seconds = time.perf_counter() - self._since
+        took = "with it" if self._ended and seconds < 0.5 else _duration(seconds)
         said = f"failed: {why}" if why else "done" if figure is None else f"validation {figure:.3f}"
         left = f"   {self._left}" if self._left and not self.console.is_terminal else ""
         self.console.print(f"{label:<34} {took:>7}   {said}{left}", markup=False)
-        self._since = time.perf_counter()  # of jobs that were trained together the first line has the time of all
+        self._since, self._ended = time.perf_counter(), True  # of jobs trained together the first line has all the time
 
     def dropped(self, label: str, why: str) -> None:
         self.console.print(f"{label:<34} {'':>7}   left behind: {why}", markup=False)

@@ -84,3 +84,16 @@ def test_a_line_per_job_where_there_is_no_terminal(figure, why, said):
     (line,) = captured.get().splitlines()
     assert line.startswith("lora, seed 1 ")
     assert said in line
+
+
+def test_jobs_that_were_trained_together_share_the_time_of_the_first_line():
+    console = Console(file=None, force_terminal=False, width=200)
+    shown = Shown(console)
+    with console.capture() as captured:
+        for label in ("lora and ia3", "zero_shot"):
+            shown.job(label, 0.0, 10.0)
+            for arm in label.split(" and "):
+                shown.done(arm, 0.5)
+    first, second, alone = captured.get().splitlines()
+    assert "with it" in second
+    assert "with it" not in first + alone
