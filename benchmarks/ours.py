@@ -13,7 +13,7 @@ from tuneoff.engine.cache import ContextCache
 from tuneoff.engine.examples import Example
 from tuneoff.engine.fit import Fit
 from tuneoff.engine.learner import Check, Group, Schedule
-from tuneoff.engine.loss import answer_loss
+from tuneoff.engine.loss import step_loss
 from tuneoff.engine.train import Trainee, Training, learn
 from tuneoff.models.adapt import AdapterMethod, TrainedMethod
 from tuneoff.models.base import Base
@@ -51,7 +51,7 @@ class OurTraining:
 
     def _mean(self, batch: Sequence[Example]) -> Tensor:
         with self.contexts.worn:
-            loss = answer_loss(self.contexts, self.contexts.start(), batch)
+            loss = step_loss(self.contexts, batch)
         return loss.per_record.sum() / loss.tokens
 
     @property

@@ -16,10 +16,11 @@ from torch import Tensor, nn
 from transformers import DynamicCache
 
 from tuneoff.engine.allocator import keep_freed_memory
+from tuneoff.engine.along import led_by
 from tuneoff.engine.low_rank import low_rank
 from tuneoff.engine.packed import Pass, Way, Ways, new_past, run_below, run_packed, ways
 from tuneoff.engine.past import Past, attention_masks
-from tuneoff.engine.rows import Rows
+from tuneoff.engine.rows import Rows, joined
 from tuneoff.models.adapt import AdapterMethod, KeyValues, LowRank, Site
 from tuneoff.models.base import Base
 
@@ -210,6 +211,20 @@ class Worn:
         hidden = hidden if read is None or len(hidden) == len(read) else hidden[read]
         return hidden, new_past(made, rows) if keep else None
 
+    def run_along(self, start: Rows, rows: Rows, past: Past | None, *, read: Tensor) -> Tensor:
+        """Run rows behind a start of one row, which runs in the same pass. Only where rows can be packed.
+
+        read: [M] places among those of the rows. Returns hidden states [M, width].
+        """
+        led = led_by([start], [rows], past, self.masks)
+        read = read + len(start.ids)
+        apart = read if self.reads_apart(read, led.every) else None
+        embedded = self.embed(start, rows)
+        hidden, _ = run_packed(
+            self.base, embedded, led.every, past, led.masks, read=apart, look=self.look_at_read, starts=led.starts
+        )
+        return hidden[read] if apart is None else hidden
+
     @torch.no_grad()
     def below(self, rows: Rows, past: Past | None = None, branch: Tensor | None = None) -> tuple[Tensor, Past]:
         """The states [N, width] that enter the lowest layer at which anything acts, and a past of the layers below it,
@@ -272,16 +287,20 @@ class Worn:
         masks = attention_masks(self.base.windows, position, real, places, self.base.net.dtype, branch)
         return masks if isinstance(masks, dict) else {"": masks}
 
-    def embed(self, rows: Rows) -> Tensor:
-        """[1, N, width]. Adapters of the embeddings see the rows apart: what they do may depend on a row's order."""
-        table = self.base.net.get_input_embeddings()
+    def embed(self, *parts: Rows) -> Tensor:
+        """[1, N, width] of all parts. Adapters of the embeddings see the rows of each apart: what they do may depend on
+        a row's order."""
+        table, every = self.base.net.get_input_embeddings(), joined(parts)
         if any("embed" in adapter.method.roles for adapter in self.adapters):
-            self._look_at(rows.padded(rows.owner, -1))
-            embedded = table(rows.padded(rows.ids, 0))[rows.index >= 0]
+            embedded = torch.cat([self._embed_apart(table, rows) for rows in parts])
         else:
-            embedded = table(rows.ids)
-        self._look_packed(rows)
+            embedded = table(every.ids)
+        self._look_packed(every)
         return embedded[None]
+
+    def _embed_apart(self, table: nn.Module, rows: Rows) -> Tensor:
+        self._look_at(rows.padded(rows.owner, -1))
+        return table(rows.padded(rows.ids, 0))[rows.index >= 0]
 
     def _look_packed(self, rows: Rows) -> None:
         self._look_at(rows.owner[None])

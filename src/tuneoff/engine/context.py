@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from tuneoff.core.identity import content_hash
+from tuneoff.engine.along import NOBODY
 from tuneoff.engine.attach import Worn
 from tuneoff.engine.cache import ContextCache, Entry
 from tuneoff.engine.past import Past, stacked
@@ -68,6 +69,12 @@ class Contexts:
         return kept[0]
 
     @property
+    def starts_along(self) -> bool:
+        """Whether the start is run at every step, and can be run in the pass of the rows behind it."""
+        kept = self.cache is not None or self.states is not None
+        return not kept and self.worn.packed and self.worn.may_pack() and any(self.start_ids())
+
+    @property
     def behind_prompts(self) -> bool:
         """Whether training runs behind kept prompts: all that learns stands after them."""
         return self.cache is not None and bool(self.worn.virtual_ids("after"))
@@ -77,13 +84,16 @@ class Contexts:
         owners = self.worn.virtual_ids("before")
         return [0] * len(owners) + list(self.shared), owners + [-1] * len(self.shared)
 
+    def start_row(self, first: int) -> Rows:
+        """The start from position `first` on; a position of nobody's where nothing stands there."""
+        ids, owners = self.start_ids()
+        return Rows.of([ids or [0]], first, self.worn.base.device, [owners or [NOBODY]])
+
     def _run_start(self) -> Past | None:
         first = self.worn.first_past()
-        ids, owners = self.start_ids()
-        if not ids:
+        if not any(self.start_ids()):
             return first
-        offset = 0 if first is None else first.position.shape[1]
-        rows = Rows.of([ids], offset, self.worn.base.device, [owners])
+        rows = self.start_row(self.offset(first))
         _, own = self.worn.run(rows, first, read=rows.ends)  # keys and values are all that is asked for
         return own if first is None else first.then(own)
 

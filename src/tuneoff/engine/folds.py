@@ -16,7 +16,7 @@ from torch import Tensor
 
 from tuneoff.engine.rows import Rows
 
-__all__ = ["Fold", "folds"]
+__all__ = ["Fold", "Starts", "folds", "folds_behind"]
 
 ALIKE = 0.75  # of the longest row's length: shorter ones would pay more for padding than a block of their own costs
 SLICE = 256  # queries of a slice
@@ -27,9 +27,10 @@ SCORE_BYTES = 64 << 20  # of one head's scores in a fold, all rows
 class Fold:
     """queries: [G, Q] and keys: [G, S], places among the N; padding repeats the row's last place.
 
-    rows: [G], or None where the fold holds all rows in order. put: queries, with N in the place of padding. real:
-    [G, Q], or None where nothing is padded. whole: whether queries and keys are all N in order, so that nothing is
-    gathered. masks: [G or 1, 1, Q, 1, K] for each kind of layer; None where all is seen.
+    rows: [G], the rows of the past that are seen, or None where these are all of them in order. put: queries, with N in
+    the place of padding. real: [G, Q], or None where nothing is padded. whole: whether queries and keys are all N in
+    order, so that nothing is gathered. masks: [G or 1, 1, Q, 1, K] for each kind of layer; None where all is seen.
+    behind: whether starts of the same pass stand behind the past and before own keys.
     """
 
     rows: Tensor | None
@@ -39,32 +40,75 @@ class Fold:
     real: Tensor | None
     whole: bool
     masks: Mapping[str, Tensor | None]
+    behind: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Starts:
+    """Rows of a pass that others of the same pass stand behind.
+
+    rows: [S], their numbers; the past has as many rows, or one. of: [R - S], which of them each other row sees.
+    masks: theirs, behind the past alone.
+    """
+
+    rows: Tensor
+    of: Tensor
+    masks: Mapping[str, Tensor]
 
 
 def folds(rows: Rows, masks: Mapping[str, Tensor], seen: int) -> list[Fold]:
     """Cut packed rows up. masks: [R or 1, 1, T, seen + T] additive, by kind of layer; seen: keys of the past."""
-    index = rows.index
-    total = len(rows.ids)
+    return _folds(rows.index, rows.lengths, len(rows.ids), masks, seen)
+
+
+def folds_behind(rows: Rows, masks: Mapping[str, Tensor], seen: int, starts: Starts) -> tuple[list[Fold], Tensor]:
+    """Cut up rows of which some stand behind others. masks: of those behind.
+
+    Returns the folds, and [S, T]: the places of the starts, padding repeating the last one.
+    """
+    index, total = rows.index, len(rows.ids)
+    first = set(starts.rows.tolist())
+    others = torch.tensor([row for row in range(len(rows.lengths)) if row not in first], device=index.device)
+    ahead, behind = ([rows.lengths[row] for row in some.tolist()] for some in (starts.rows, others))
+    at_starts, at_others = index[starts.rows, : max(ahead)], index[others, : max(behind)]
+    own = torch.arange(len(ahead), device=index.device)
+    made = _folds(at_starts, ahead, total, masks=starts.masks, seen=seen, past=own)
+    made += _folds(at_others, behind, total, masks=masks, seen=seen + max(ahead), past=starts.of, behind=True)
+    return made, torch.where(at_starts >= 0, at_starts, at_starts.amax(dim=1, keepdim=True))
+
+
+def _folds(
+    index: Tensor,
+    lengths: Sequence[int],
+    total: int,
+    masks: Mapping[str, Tensor],
+    seen: int,
+    past: Tensor | None = None,
+    behind: bool = False,
+) -> list[Fold]:
+    """index: [R, T], places among `total`. past: [R], the row of the past that each sees; None: its own."""
     made = []
-    for chosen in _alike(rows.lengths):
-        longest = max(rows.lengths[row] for row in chosen)
-        everything = chosen == list(range(len(rows.lengths)))
+    for chosen in _alike(lengths):
+        longest = max(lengths[row] for row in chosen)
+        everything = chosen == list(range(len(lengths)))
         at = torch.tensor(chosen, device=index.device)
         own = index if everything else index[at, :longest]
         last = own.amax(dim=1, keepdim=True)
         real = own >= 0
         filled = torch.where(real, own, last)
-        padded = min(rows.lengths[row] for row in chosen) < longest
+        padded = min(lengths[row] for row in chosen) < longest
+        seen_rows = at if past is None else past[at]
         for first, end in _slices(longest):
             made.append(
                 Fold(
-                    rows=None if everything else at,
+                    rows=None if everything and past is None else seen_rows,
                     queries=filled[:, first:end],
                     keys=filled[:, :end],
                     put=torch.where(real, own, total)[:, first:end],
                     real=real[:, first:end] if padded else None,
-                    whole=everything and not padded and (first, end) == (0, longest),
+                    whole=everything and not padded and (first, end) == (0, longest) and filled.numel() == total,
                     masks={kind: _cut(mask, at, first, end, seen) for kind, mask in masks.items()},
+                    behind=behind,
                 )
             )
     return made

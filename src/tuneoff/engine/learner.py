@@ -128,6 +128,7 @@ class Learner:
         self.optimiser = torch.optim.AdamW(
             [{"params": list(group.parameters.values()), "lr": group.lr, "peak": group.lr} for group in groups],
             weight_decay=schedule.weight_decay,
+            fused=True,  # one look at each number in place of a dozen
         )
         self.best: dict[str, Tensor] = {}
         self.losses: list[float] = []
@@ -196,7 +197,7 @@ class Learner:
                 if points:
                     self.best[name] = held[f"best/{name}"].to(p.device)
                 self.optimiser.state[p] = {
-                    "step": torch.tensor(float(self.step)),
+                    "step": torch.tensor(float(self.step), device=p.device),
                     "exp_avg": held[f"m/{name}"].to(p.device),
                     "exp_avg_sq": held[f"v/{name}"].to(p.device),
                 }

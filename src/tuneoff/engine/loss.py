@@ -21,7 +21,7 @@ from tuneoff.engine.past import Past
 from tuneoff.engine.rows import Rows
 from tuneoff.models.base import Base
 
-__all__ = ["Loss", "answer_loss", "answer_rows", "losses_at", "plain_loss", "trained_places"]
+__all__ = ["Loss", "answer_loss", "answer_rows", "losses_at", "plain_loss", "step_loss", "trained_places"]
 
 
 class Loss(NamedTuple):
@@ -41,6 +41,17 @@ def answer_loss(contexts: Contexts, start: Past | None, batch: Sequence[Example]
     rows = answer_rows(contexts, batch, first)
     states = None if contexts.states is None else contexts.states.of(rows)
     hidden, _ = contexts.worn.run(rows, past, keep=False, read=trained_places(rows, batch), states=states)
+    return losses_at(contexts.worn.base, hidden, batch, len(rows.ids))
+
+
+def step_loss(contexts: Contexts, batch: Sequence[Example]) -> Loss:
+    """The same with the start run for this batch alone: in the rows' own pass where that can be."""
+    if not contexts.starts_along:
+        return answer_loss(contexts, contexts.start(), batch)
+    first = contexts.worn.first_past()
+    start = contexts.start_row(contexts.offset(first))
+    rows = answer_rows(contexts, batch, contexts.offset(first) + len(start.ids))
+    hidden = contexts.worn.run_along(start, rows, first, read=trained_places(rows, batch))
     return losses_at(contexts.worn.base, hidden, batch, len(rows.ids))
 
 

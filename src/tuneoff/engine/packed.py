@@ -6,8 +6,10 @@ the cache keeps the new ones and hands them back as they are, the attention puts
     p = softmax(scale q [k_past; k]^T + mask),  out = p [v_past; v]
 
 with the heads that share a key side by side as more rows of one matmul, and a long past of one row read by all rows
-in one matmul, never copied. The backward is written out: probabilities are kept for short rows and made again for
-long ones. Models that do not ask this way, or ask for more than this says, are found out by a trial on five tokens.
+in one matmul, never copied. Where something learns in a start that rows share, the start is a row of the same pass, and
+its keys and values stand before theirs like a past's. The backward is written out: probabilities are kept for short
+rows and made again for long ones. Models that do not ask this way, or ask for more than this says, are found out by a
+trial on five tokens.
 
 Letters: N positions, G rows, H key/value heads, J query heads that share one, Q queries, S own keys, D width of a head.
 """
@@ -25,7 +27,7 @@ from transformers import DynamicCache
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from tuneoff.engine.below import Reached, begins_above, ends_before
-from tuneoff.engine.folds import Fold, folds
+from tuneoff.engine.folds import Fold, Starts, folds, folds_behind
 from tuneoff.engine.last_layer import Attended, read_only
 from tuneoff.engine.past import Past
 from tuneoff.engine.rows import Rows
@@ -44,11 +46,13 @@ class CannotPack(Exception):
 
 class Pass(DynamicCache):
     """One run of the trunk: its folds, its pasts, and the keys and values it makes. kinds: of each layer. first: the
-    lowest layer that runs, and that the pasts have keys of."""
+    lowest layer that runs, and that the pasts have keys of. starts: [S, T], places of those that run along."""
 
-    def __init__(self, folded: Sequence[Fold], blocks: Sequence[Past], kinds: Sequence[str], first: int):
+    def __init__(
+        self, folded: Sequence[Fold], blocks: Sequence[Past], kinds: Sequence[str], first: int, starts: Tensor | None
+    ):
         super().__init__()
-        self.folds, self.blocks, self.kinds = folded, blocks, kinds
+        self.folds, self.blocks, self.kinds, self.starts = folded, blocks, kinds, starts
         self.made: dict[int, tuple[Tensor, Tensor]] = {}
         self.layer = -1  # the one whose attention asks next
         self.first = first
@@ -73,13 +77,15 @@ def run_packed(
     read: Tensor | None = None,
     look: Callable[[Tensor], None] = lambda read: None,
     first: int = 0,
+    starts: Starts | None = None,
 ) -> tuple[Tensor, Pass]:
     """Hidden states [N, width] of packed rows behind a past. masks: as `attention_masks` makes them, by kind.
 
     read: [M] places among the N; the states are then [M, width]. look: as `read_only` calls it. first: the lowest layer
-    that runs; what is embedded are then the states that enter it.
+    that runs; what is embedded are then the states that enter it. starts: rows that the others stand behind, if any;
+    the masks are then of the others.
     """
-    with _a_pass(base, rows, past, masks, first) as made:
+    with _a_pass(base, rows, past, masks, first, starts) as made:
         last = nullcontext() if read is None else read_only(base.stack[-1], made, read, look)
         with last, begins_above(base.stack[:first], embedded_1NE):
             output = _trunk(base, embedded_1NE, rows, made)
@@ -90,7 +96,7 @@ def run_below(
     base: Base, embedded_1NE: Tensor, rows: Rows, past: Past | None, masks: Mapping[str, Tensor], end: int
 ) -> tuple[Tensor, Pass]:
     """The states [N, width] that enter layer `end`, behind a past that has keys of the layers below it."""
-    with _a_pass(base, rows, past, masks, 0) as made, ends_before(base.stack[end]):
+    with _a_pass(base, rows, past, masks) as made, ends_before(base.stack[end]):
         try:
             _trunk(base, embedded_1NE, rows, made)
         except Reached as reached:
@@ -99,10 +105,21 @@ def run_below(
 
 
 @contextmanager
-def _a_pass(base: Base, rows: Rows, past: Past | None, masks: Mapping[str, Tensor], first: int) -> Iterator[Pass]:
+def _a_pass(
+    base: Base,
+    rows: Rows,
+    past: Past | None,
+    masks: Mapping[str, Tensor],
+    first: int = 0,
+    starts: Starts | None = None,
+) -> Iterator[Pass]:
     blocks = [] if past is None else past.blocks
     seen = sum(block.position.shape[1] for block in blocks)
-    made = Pass(folds(rows, masks, seen), blocks, layer_kinds(base, masks), first)
+    if starts is None:
+        folded, places = folds(rows, masks, seen), None
+    else:
+        folded, places = folds_behind(rows, masks, seen, starts)
+    made = Pass(folded, blocks, layer_kinds(base, masks), first, places)
     token = _under_way.set(made)
     try:
         with _attention_of(base.config, NAME):
@@ -163,7 +180,7 @@ def _attention(module, query, key, value, attention_mask, scaling=None, dropout=
     at = run.layer - run.first
     pairs = [tensor for block in run.blocks for tensor in (block.keys[at], block.values[at])]
     q = query[0].transpose(0, 1).unflatten(1, (heads, -1))
-    out = _Attend.apply(run.folds, kind, scale, q, key[0].transpose(0, 1), value[0].transpose(0, 1), *pairs)
+    out = _Attend.apply(run.folds, run.starts, kind, scale, q, key[0].transpose(0, 1), value[0].transpose(0, 1), *pairs)
     out = out.flatten(1, 2)[None]
     if run.stops:
         raise Attended(out)
@@ -174,16 +191,20 @@ ALL_ATTENTION_FUNCTIONS.register(NAME, _attention)
 
 
 class _Attend(torch.autograd.Function):
-    """q [N, H, J, D], k and v [N, H, D], then keys and values [1 or R, H, K, D] of each block of the past."""
+    """q [N, H, J, D], k and v [N, H, D], then keys and values [1 or R, H, K, D] of each block of the past.
+
+    starts: [S, T], places whose keys are one more block of the past, for the folds behind them.
+    """
 
     @staticmethod
-    def forward(ctx, plan, kind, scale, q, k, v, *past):
-        ctx.plan, ctx.kind, ctx.scale = plan, kind, scale
+    def forward(ctx, plan, starts, kind, scale, q, k, v, *past):
+        ctx.plan, ctx.starts, ctx.kind, ctx.scale = plan, starts, kind, scale
         ctx.save_for_backward(q, k, v, *past)
         ctx.probabilities = []
+        behind = _with_starts(past, starts, k, v)
         out = q.new_empty(len(q) + 1, *q.shape[1:3], v.shape[-1])
         for fold in plan:
-            look = _Look(fold, kind, scale, (q, k, v), past)
+            look = _Look(fold, kind, scale, (q, k, v), behind if fold.behind else past)
             p = look.probabilities()
             _put(out, fold, look.read(p))
             if any(ctx.needs_input_grad):
@@ -194,15 +215,25 @@ class _Attend(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, grad):
         q, k, v, *past = ctx.saved_tensors
-        wanted = ctx.needs_input_grad[3:]
+        wanted = ctx.needs_input_grad[4:]
+        behind = _with_starts(past, ctx.starts, k, v)
         grads = [torch.zeros(len(t) + 1, *t.shape[1:], dtype=t.dtype, device=t.device) for t in (q, k, v)]
         grads += [torch.zeros_like(t) if need else None for t, need in zip(past, wanted[3:])]
+        grads += [torch.zeros_like(t) for t in behind[len(past) :]]
         for fold, kept in zip(ctx.plan, ctx.probabilities):
-            look = _Look(fold, ctx.kind, ctx.scale, (q, k, v), past)
-            look.send_back(look.probabilities() if kept is None else kept, grad, grads)
+            seen = behind if fold.behind else past
+            look = _Look(fold, ctx.kind, ctx.scale, (q, k, v), seen)
+            look.send_back(look.probabilities() if kept is None else kept, grad, grads[: 3 + len(seen)])
         ctx.probabilities = []
+        for own, at_starts in zip(grads[1:3], grads[3 + len(past) :]):
+            _add_at(own, ctx.starts, at_starts)
         own = [g[:-1] if need else None for g, need in zip(grads, wanted[:3])]
-        return None, None, None, *own, *grads[3:]
+        return None, None, None, None, *own, *grads[3 : 3 + len(past)]
+
+
+def _with_starts(past: Sequence[Tensor], starts: Tensor | None, k: Tensor, v: Tensor) -> Sequence[Tensor]:
+    """The past's keys and values, and those of the starts [S, H, T, D] as its last block."""
+    return past if starts is None else [*past, *(_gather(own, starts, False) for own in (k, v))]
 
 
 class _Look:
@@ -282,7 +313,11 @@ def _add(grad: Tensor, fold: Fold, x: Tensor) -> None:
     if fold.whole:
         grad[:-1].unflatten(0, fold.keys.shape).copy_(x.transpose(1, 2))
     else:
-        grad.index_add_(0, fold.keys.flatten(), x.transpose(1, 2).flatten(0, 1))
+        _add_at(grad, fold.keys, x)
+
+
+def _add_at(grad: Tensor, at: Tensor, x: Tensor) -> None:
+    grad.index_add_(0, at.flatten(), x.transpose(1, 2).flatten(0, 1))
 
 
 def _add_past(grad: Tensor, fold: Fold, left: Tensor, right: Tensor) -> None:

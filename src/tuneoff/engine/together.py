@@ -15,13 +15,14 @@ from itertools import accumulate
 import torch
 from torch import Tensor, nn
 
+from tuneoff.engine.along import led_by
 from tuneoff.engine.attach import User, Worn
 from tuneoff.engine.context import Contexts
 from tuneoff.engine.examples import Example
 from tuneoff.engine.loss import Loss, answer_rows, losses_at, trained_places
-from tuneoff.engine.packed import new_past, run_packed
+from tuneoff.engine.packed import run_packed
 from tuneoff.engine.past import Past, stacked
-from tuneoff.engine.rows import Rows, joined
+from tuneoff.engine.rows import Rows
 
 __all__ = ["Together", "losses_together"]
 
@@ -55,51 +56,41 @@ class Together:
         self._handles.clear()
 
     def run(
-        self, rows: Sequence[Rows], past: Past | None, *, keep: bool = True, read: Sequence[Tensor]
-    ) -> tuple[list[Tensor], Past | None]:
-        """Run new positions of each arm's rows behind a past of all rows. read: of each arm, places among its own.
+        self, rows: Sequence[Rows], past: Past | None, starts: Sequence[Rows] | None = None, *, read: Sequence[Tensor]
+    ) -> list[Tensor]:
+        """Run new positions of each arm's rows behind a past: of all rows, or, where each arm has a start in the same
+        pass, of one row for each arm. read: of each arm, places among its rows.
 
-        Returns hidden states [M, width] of each arm, and the past of the new positions alone (None without `keep`).
+        Returns hidden states [M, width] of each arm.
         """
+        led = led_by(starts, rows, past, self.worn[0].masks)
+        parts = [(own,) for own in rows] if starts is None else list(zip(starts, rows))
+        read = [own + sum(len(part.ids) for part in ahead) for own, (*ahead, _) in zip(read, parts)]
         embedded = []
-        for arm, (worn, own) in enumerate(zip(self.worn, rows)):
+        for arm, (worn, own) in enumerate(zip(self.worn, parts)):
             self._alone = arm
-            embedded.append(worn.embed(own))
+            embedded.append(worn.embed(*own))
         self._alone = None
-        every = joined(rows)
-        masks = self.worn[0].masks(every, past)
-        first = accumulate((len(own.ids) for own in rows), initial=0)
+        self._spans = [each.shape[1] for each in embedded]
+        first = accumulate(self._spans, initial=0)
         places = torch.cat([own + at for own, at in zip(read, first)])
-        apart = places if self.worn[0].reads_apart(places, every) else None
-        self._spans = [len(own.ids) for own in rows]
+        apart = places if self.worn[0].reads_apart(places, led.every) else None
 
         def look(_: Tensor) -> None:
             self._spans = [len(own) for own in read]
             for worn, own in zip(self.worn, read):
                 worn.look_at_read(own)
 
-        hidden, made = run_packed(self.base, torch.cat(embedded, dim=1), every, past, masks, read=apart, look=look)
+        embedded_1NE = torch.cat(embedded, dim=1)
+        hidden, _ = run_packed(
+            self.base, embedded_1NE, led.every, past, led.masks, read=apart, look=look, starts=led.starts
+        )
         self._spans = []
         hidden = hidden[places] if apart is None else hidden
-        return list(hidden.split([len(own) for own in read])), new_past(made, every) if keep else None
+        return list(hidden.split([len(own) for own in read]))
 
-    def starts(self, contexts: Sequence[Contexts]) -> Past | None:
-        """One row for each arm: its learned keys and values, virtual positions, shared text. None: no arm has any."""
-        first = self._first_past()
-        ids, owners = zip(*(own.start_ids() for own in contexts))
-        if not any(ids):
-            return first
-        offset = [0] * len(ids) if first is None else first.next_position.tolist()
-        device = self.base.device
-        filled = [own or [0] for own in ids]  # an arm without a start runs one position, which nobody then sees
-        rows = [
-            Rows.of([text], at, device, [who or [-1]]) for text, at, who in zip(filled, offset, owners, strict=True)
-        ]
-        _, made = self.run(rows, first, read=[own.ends for own in rows])
-        made.real[[not own for own in ids]] = False
-        return made if first is None else first.then(made)
-
-    def _first_past(self) -> Past | None:
+    def first_past(self) -> Past | None:
+        """One row for each arm: its learned keys and values. None: no arm has any."""
         pasts = [worn.first_past() for worn in self.worn]
         known = next((past for past in pasts if past is not None), None)
         return None if known is None else stacked([known.nothing() if past is None else past for past in pasts])
@@ -134,20 +125,18 @@ def losses_together(
 ) -> list[Loss]:
     """Each arm's loss on its own batch, in one pass. contexts: of each arm; either all behind kept contexts, which
     they then share, or none."""
-    kept = contexts[0].behind_prompts
-    if kept:
+    if contexts[0].behind_prompts:
         every = [example.ids.prompt for batch in batches for example in batch]
         past, _ = contexts[0].run(contexts[0].start(), every)
+        starts, first = None, past.next_position.split([len(batch) for batch in batches])
     else:
-        past = together.starts(contexts)
-        if past is not None:
-            arm = torch.arange(len(batches)).repeat_interleave(torch.tensor([len(batch) for batch in batches]))
-            past = past.select(arm.to(together.base.device))
-    sizes = [len(batch) for batch in batches]
-    first = [0] * len(sizes) if past is None else past.next_position.split(sizes)
+        past = together.first_past()
+        begins = [0] * len(contexts) if past is None else past.next_position.tolist()
+        starts = [own.start_row(at) for own, at in zip(contexts, begins)]
+        first = [at + len(own.start_ids()[0]) for own, at in zip(contexts, begins)]
     rows = [answer_rows(own, batch, at) for own, batch, at in zip(contexts, batches, first)]
     read = [trained_places(*each) for each in zip(rows, batches)]
-    hidden, _ = together.run(rows, past, keep=False, read=read)
+    hidden = together.run(rows, past, starts, read=read)
     return [
         losses_at(together.base, at_read, batch, len(own.ids)) for at_read, batch, own in zip(hidden, batches, rows)
     ]

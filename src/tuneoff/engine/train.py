@@ -20,7 +20,7 @@ from tuneoff.engine.context import Contexts
 from tuneoff.engine.examples import Example, shared_start
 from tuneoff.engine.fit import Fit
 from tuneoff.engine.learner import Check, Group, Learner, Point, Schedule, Trained
-from tuneoff.engine.loss import Loss, answer_loss
+from tuneoff.engine.loss import Loss, step_loss
 from tuneoff.engine.memory import PeakMemory
 from tuneoff.engine.together import Together, losses_together
 
@@ -186,7 +186,7 @@ def _losses(trainings: Sequence[Training], batches: Sequence[Sequence[Example]])
     contexts = [training.contexts for training in trainings]
     if len(trainings) == 1:
         with contexts[0].worn:
-            return [answer_loss(contexts[0], contexts[0].start(), batches[0])]
+            return [step_loss(contexts[0], batches[0])]
     with Together([own.worn for own in contexts]) as together:
         return losses_together(together, contexts, batches)
 

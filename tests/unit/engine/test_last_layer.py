@@ -10,7 +10,7 @@ from tiny_arms import contexts_of, made_adapters, short_rows, tiny_base
 from tuneoff.engine import attach, packed
 from tuneoff.engine.attach import Worn
 from tuneoff.engine.last_layer import said_by
-from tuneoff.engine.loss import answer_loss, plain_loss
+from tuneoff.engine.loss import answer_loss, plain_loss, step_loss
 from tuneoff.engine.rows import Rows
 from tuneoff.engine.together import Together, losses_together
 from tuneoff.models.tiny import ARCHITECTURES
@@ -91,20 +91,24 @@ def test_losses_read_apart_alone_and_together():
     """Both ways to train take it here: two thirds of the positions are read."""
     base, seen = tiny_base("qwen3"), []
     arms = [made_adapters(base, kind) for kind in ("lora", "ia3")]
+    assert Worn(base).ways().reads
     look = Worn.look_at_read
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Worn, "look_at_read", lambda self, read: (seen.append(len(read)), look(self, read)))
         with Worn(base, arms[0]) as worn:
             contexts = contexts_of(worn, short_rows())
             alone = answer_loss(contexts, contexts.start(), short_rows()).per_record
+            assert seen == [1, 9], "the start, and the trained tokens"
+            along = step_loss(contexts, short_rows()).per_record
+            assert seen == [1, 9, 9], "the start in the rows' own pass"
             plain = plain_loss(worn, short_rows()).per_record
-        assert seen == [1, 9], "the start, and the trained tokens"
         worn = [Worn(base, adapters) for adapters in arms]
         with Together(worn) as together:
             contexts = [contexts_of(own, short_rows()) for own in worn]
             first, _ = losses_together(together, contexts, [short_rows(), short_rows()])
-        assert seen == [1, 9, 1, 1, 9, 9]
+        assert seen == [1, 9, 9, 9, 9]
     assert (alone - plain).abs().max() < VALUE
+    assert (along - plain).abs().max() < VALUE
     assert (first.per_record - plain).abs().max() < VALUE
 
 
