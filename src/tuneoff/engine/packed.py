@@ -27,7 +27,7 @@ from transformers import DynamicCache
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from tuneoff.engine.below import Reached, begins_above, ends_before
-from tuneoff.engine.folds import Fold, Starts, folds, folds_behind
+from tuneoff.engine.folds import Fold, Plan, Starts, folds, folds_behind
 from tuneoff.engine.last_layer import Attended, read_only
 from tuneoff.engine.past import Past
 from tuneoff.engine.rows import Rows
@@ -45,14 +45,12 @@ class CannotPack(Exception):
 
 
 class Pass(DynamicCache):
-    """One run of the trunk: its folds, its pasts, and the keys and values it makes. kinds: of each layer. first: the
-    lowest layer that runs, and that the pasts have keys of. starts: [S, T], places of those that run along."""
+    """One run of the trunk: its plan, its pasts, and the keys and values it makes. kinds: of each layer. first: the
+    lowest layer that runs, and that the pasts have keys of."""
 
-    def __init__(
-        self, folded: Sequence[Fold], blocks: Sequence[Past], kinds: Sequence[str], first: int, starts: Tensor | None
-    ):
+    def __init__(self, plan: Plan, blocks: Sequence[Past], kinds: Sequence[str], first: int):
         super().__init__()
-        self.folds, self.blocks, self.kinds, self.starts = folded, blocks, kinds, starts
+        self.plan, self.blocks, self.kinds = plan, blocks, kinds
         self.made: dict[int, tuple[Tensor, Tensor]] = {}
         self.layer = -1  # the one whose attention asks next
         self.first = first
@@ -115,11 +113,8 @@ def _a_pass(
 ) -> Iterator[Pass]:
     blocks = [] if past is None else past.blocks
     seen = sum(block.position.shape[1] for block in blocks)
-    if starts is None:
-        folded, places = folds(rows, masks, seen), None
-    else:
-        folded, places = folds_behind(rows, masks, seen, starts)
-    made = Pass(folded, blocks, layer_kinds(base, masks), first, places)
+    plan = Plan(folds(rows, masks, seen)) if starts is None else folds_behind(rows, masks, seen, starts)
+    made = Pass(plan, blocks, layer_kinds(base, masks), first)
     token = _under_way.set(made)
     try:
         with _attention_of(base.config, NAME):
@@ -180,7 +175,7 @@ def _attention(module, query, key, value, attention_mask, scaling=None, dropout=
     at = run.layer - run.first
     pairs = [tensor for block in run.blocks for tensor in (block.keys[at], block.values[at])]
     q = query[0].transpose(0, 1).unflatten(1, (heads, -1))
-    out = _Attend.apply(run.folds, run.starts, kind, scale, q, key[0].transpose(0, 1), value[0].transpose(0, 1), *pairs)
+    out = _Attend.apply(run.plan, kind, scale, q, key[0].transpose(0, 1), value[0].transpose(0, 1), *pairs)
     out = out.flatten(1, 2)[None]
     if run.stops:
         raise Attended(out)
@@ -191,19 +186,17 @@ ALL_ATTENTION_FUNCTIONS.register(NAME, _attention)
 
 
 class _Attend(torch.autograd.Function):
-    """q [N, H, J, D], k and v [N, H, D], then keys and values [1 or R, H, K, D] of each block of the past.
-
-    starts: [S, T], places whose keys are one more block of the past, for the folds behind them.
-    """
+    """q [N, H, J, D], k and v [N, H, D], then keys and values [1 or R, H, K, D] of each block of the past. Those of the
+    plan's starts are one more block of it, for the folds behind them."""
 
     @staticmethod
-    def forward(ctx, plan, starts, kind, scale, q, k, v, *past):
-        ctx.plan, ctx.starts, ctx.kind, ctx.scale = plan, starts, kind, scale
+    def forward(ctx, plan, kind, scale, q, k, v, *past):
+        ctx.plan, ctx.kind, ctx.scale = plan, kind, scale
         ctx.save_for_backward(q, k, v, *past)
         ctx.probabilities = []
-        behind = _with_starts(past, starts, k, v)
+        behind = _with_starts(past, plan.starts, k, v)
         out = q.new_empty(len(q) + 1, *q.shape[1:3], v.shape[-1])
-        for fold in plan:
+        for fold in plan.folds:
             look = _Look(fold, kind, scale, (q, k, v), behind if fold.behind else past)
             p = look.probabilities()
             _put(out, fold, look.read(p))
@@ -215,20 +208,20 @@ class _Attend(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, grad):
         q, k, v, *past = ctx.saved_tensors
-        wanted = ctx.needs_input_grad[4:]
-        behind = _with_starts(past, ctx.starts, k, v)
+        wanted = ctx.needs_input_grad[3:]
+        behind = _with_starts(past, ctx.plan.starts, k, v)
         grads = [torch.zeros(len(t) + 1, *t.shape[1:], dtype=t.dtype, device=t.device) for t in (q, k, v)]
         grads += [torch.zeros_like(t) if need else None for t, need in zip(past, wanted[3:])]
         grads += [torch.zeros_like(t) for t in behind[len(past) :]]
-        for fold, kept in zip(ctx.plan, ctx.probabilities):
+        for fold, kept in zip(ctx.plan.folds, ctx.probabilities):
             seen = behind if fold.behind else past
             look = _Look(fold, ctx.kind, ctx.scale, (q, k, v), seen)
             look.send_back(look.probabilities() if kept is None else kept, grad, grads[: 3 + len(seen)])
         ctx.probabilities = []
         for own, at_starts in zip(grads[1:3], grads[3 + len(past) :]):
-            _add_at(own, ctx.starts, at_starts)
+            _add_at(own, ctx.plan.starts, at_starts)
         own = [g[:-1] if need else None for g, need in zip(grads, wanted[:3])]
-        return None, None, None, None, *own, *grads[3 : 3 + len(past)]
+        return None, None, None, *own, *grads[3 : 3 + len(past)]
 
 
 def _with_starts(past: Sequence[Tensor], starts: Tensor | None, k: Tensor, v: Tensor) -> Sequence[Tensor]:

@@ -131,8 +131,8 @@ def test_control_keys_of_a_place_behind_the_start(monkeypatch):
     cut = folds.folds_behind
 
     def shifted(*given):
-        made, places = cut(*given)
-        return made, places + 1
+        plan = cut(*given)
+        return plan._replace(starts=plan.starts + 1)
 
     monkeypatch.setattr(packed, "folds_behind", shifted)
     base = tiny_base()
