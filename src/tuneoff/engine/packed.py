@@ -36,7 +36,8 @@ from tuneoff.models.base import Base
 __all__ = ["CannotPack", "Ways", "run_below", "run_packed", "ways"]
 
 NAME = "tuneoff_packed"
-KEPT_KEYS = 256  # up to here probabilities are kept for the backward; beyond, making them again costs less than room
+# up to here, of a row and head, probabilities are kept for the backward; beyond, they are made again
+KEPT_SCORES = 1 << 16
 NEAR_KEYS = 64  # a start of one row up to here is copied to each row: cheaper than a matmul and a sum of its own
 
 
@@ -201,7 +202,7 @@ class _Attend(torch.autograd.Function):
             p = look.probabilities()
             _put(out, fold, look.read(p))
             if any(ctx.needs_input_grad):
-                ctx.probabilities.append(p if p.shape[-1] <= KEPT_KEYS else None)
+                ctx.probabilities.append(p if fold.queries.shape[1] * p.shape[-1] <= KEPT_SCORES else None)
         return out[:-1]
 
     @staticmethod

@@ -138,9 +138,11 @@ def stacked(pasts: Sequence[Past]) -> Past:
         layers = []
         for layer in range(len(first.keys)):
             one = pick(first)[layer]
-            block = one.new_zeros(len(pasts), one.shape[1], longest, one.shape[3])
+            block = one.new_empty(len(pasts), one.shape[1], longest, one.shape[3])
             for row, past in enumerate(pasts):
-                block[row, :, : past.position.shape[1]] = pick(past)[layer][0]
+                length = past.position.shape[1]
+                block[row, :, :length] = pick(past)[layer][0]
+                block[row, :, length:] = 0
             layers.append(block)
         return tuple(layers)
 

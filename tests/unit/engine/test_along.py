@@ -61,10 +61,10 @@ def test_when_all_weights_learn(architecture):
         base.net.requires_grad_(False)
 
 
-@pytest.mark.parametrize(("kept", "near", "length"), [(0, 64, 256), (256, 0, 256), (256, 64, 2), (0, 0, 3)])
+@pytest.mark.parametrize(("kept", "near", "length"), [(0, 64, 256), (1 << 16, 0, 256), (1 << 16, 64, 2), (0, 0, 3)])
 def test_long_rows_and_long_starts_too(kept, near, length, monkeypatch):
     """What is kept, joined or cut by size, tried on rows that are short."""
-    monkeypatch.setattr(packed, "KEPT_KEYS", kept)
+    monkeypatch.setattr(packed, "KEPT_SCORES", kept)
     monkeypatch.setattr(packed, "NEAR_KEYS", near)
     monkeypatch.setattr(folds, "SLICE", length)
     base = tiny_base("gemma3", window=4)

@@ -92,11 +92,11 @@ def test_packed_equals_masked_when_all_weights_learn(architecture):
         base.net.requires_grad_(False)
 
 
-@pytest.mark.parametrize(("kept", "near", "length"), [(0, 64, 256), (256, 0, 256), (256, 64, 2), (0, 0, 3)])
+@pytest.mark.parametrize(("kept", "near", "length"), [(0, 64, 256), (1 << 16, 0, 256), (1 << 16, 64, 2), (0, 0, 3)])
 @pytest.mark.parametrize("architecture", ["llama", "gemma3"])
 def test_long_rows_and_long_starts_too(architecture, kept, near, length, monkeypatch):
     """What is kept, joined or cut by size, tried on rows that are short."""
-    monkeypatch.setattr(packed, "KEPT_KEYS", kept)
+    monkeypatch.setattr(packed, "KEPT_SCORES", kept)
     monkeypatch.setattr(packed, "NEAR_KEYS", near)
     monkeypatch.setattr(folds, "SLICE", length)
     base = tiny_base(architecture, window=4 if architecture == "gemma3" else None)
