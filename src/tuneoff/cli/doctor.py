@@ -187,6 +187,7 @@ def _ways(tried: dict[str, Any]) -> str:
     said = ["packs: only real tokens are computed"]
     said += ["its last layer runs where it is read"] * tried["reads"]
     said += ["its upper layers can run alone, on what is kept of the lower ones"] * tried["begins"]
+    said += ["the attention of a pass is one kernel"] * tried["flexes"]
     return "; ".join(said)
 
 

@@ -19,7 +19,7 @@ from tuneoff.engine.folds import Starts
 from tuneoff.engine.past import Past
 from tuneoff.engine.rows import Rows, joined
 
-__all__ = ["NOBODY", "Led", "led_by"]
+__all__ = ["NOBODY", "Led", "MakeMasks", "led_by"]
 
 NOBODY = -2  # owner of a position that no row sees
 MakeMasks = Callable[[Rows, Past | None], Mapping[str, Tensor]]

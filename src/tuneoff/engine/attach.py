@@ -17,10 +17,15 @@ from transformers import DynamicCache
 
 from tuneoff.engine.allocator import keep_freed_memory
 from tuneoff.engine.along import led_by
+from tuneoff.engine.attention import fold_plan
+from tuneoff.engine.flex import flex_plan
+from tuneoff.engine.folds import Starts
 from tuneoff.engine.low_rank import low_rank
-from tuneoff.engine.packed import Pass, Way, Ways, new_past, run_below, run_packed, ways
+from tuneoff.engine.packed import MakePlan, Pass, new_past, run_below, run_packed
 from tuneoff.engine.past import Past, attention_masks
 from tuneoff.engine.rows import Rows, joined
+from tuneoff.engine.trial import Trial
+from tuneoff.engine.ways import Ways, ways
 from tuneoff.models.adapt import AdapterMethod, KeyValues, LowRank, Site
 from tuneoff.models.base import Base
 
@@ -82,6 +87,7 @@ class Worn:
     text_changed: whether the base's own weights are not its own for now, so that nothing it computes may be kept.
     from_layer: the lowest layer where they are not, if so; what enters it may be kept.
     packed: False takes the plain path for everything.
+    flex: whether the attention of a pass is one kernel; None: where that is quicker.
     """
 
     def __init__(
@@ -92,12 +98,13 @@ class Worn:
         text_changed: bool = False,
         from_layer: int = 0,
         packed: bool = True,
+        flex: bool | None = None,
     ):
         self.base = base
         self.text_changed = text_changed
         own = base.lowest_layer(site.name for adapter in adapters for site in adapter.sites)
         self.lowest_layer = min(own, from_layer) if text_changed else own  # at which anything acts
-        self.packed = packed
+        self.packed, self.flex = packed, flex
         self._fast = False  # whether the pass under way may take fast forms of what adapters do
         # learned rows act last at a site, so that what another adapter does there cannot undo them
         self.adapters = sorted(adapters, key=lambda adapter: adapter.method.virtual > 0)
@@ -207,7 +214,12 @@ class Worn:
             hidden, own = self._run_masked(rows, past, branch)
             return hidden if read is None else hidden[read], own
         apart = read if self.reads_apart(read, rows) else None
-        hidden, made = self._run_packed(rows, past, branch, apart, states, self.lowest_layer)
+        if states is None:
+            embedded, first = self.embed(rows), 0
+        else:
+            embedded, first = states[None], self.lowest_layer
+            self._look_packed(rows)
+        hidden, made = self._packed(embedded, rows, past, self.masks(rows, past, branch), read=apart, first=first)
         hidden = hidden if read is None or len(hidden) == len(read) else hidden[read]
         return hidden, new_past(made, rows) if keep else None
 
@@ -220,42 +232,37 @@ class Worn:
         read = read + len(start.ids)
         apart = read if self.reads_apart(read, led.every) else None
         embedded = self.embed(start, rows)
-        hidden, _ = run_packed(
-            self.base, embedded, led.every, past, led.masks, read=apart, look=self.look_at_read, starts=led.starts
-        )
+        hidden, _ = self._packed(embedded, led.every, past, led.masks, read=apart, starts=led.starts)
         return hidden[read] if apart is None else hidden
 
     @torch.no_grad()
     def below(self, rows: Rows, past: Past | None = None, branch: Tensor | None = None) -> tuple[Tensor, Past]:
         """The states [N, width] that enter the lowest layer at which anything acts, and a past of the layers below it,
         where nothing does. past: such a past."""
-        return self._run_below(rows, past, branch, self.lowest_layer)
+        masks = self.masks(rows, past, branch)
+        states, made = run_below(self.base, self.embed(rows), rows, past, masks, self.lowest_layer)
+        return states, new_past(made, rows)
 
     def may_begin_above(self) -> bool:
         """Whether the layers from the lowest one on can be run alone."""
         inside = 0 < self.lowest_layer < self.base.layers
         return inside and self.packed and self.may_pack() and self.ways().begins
 
-    def _run_packed(
+    def _packed(
         self,
+        embedded: Tensor,
         rows: Rows,
         past: Past | None,
-        branch: Tensor | None = None,
-        read: Tensor | None = None,
-        states: Tensor | None = None,
+        masks: Mapping[str, Tensor],
+        *,
+        read: Tensor | None,
         first: int = 0,
+        starts: Starts | None = None,
     ) -> tuple[Tensor, Pass]:
-        masks = self.masks(rows, past, branch)
-        if states is None:
-            embedded, first = self.embed(rows), 0
-        else:
-            embedded = states[None]
-            self._look_packed(rows)
-        return run_packed(self.base, embedded, rows, past, masks, read=read, look=self.look_at_read, first=first)
-
-    def _run_below(self, rows: Rows, past: Past | None, branch: Tensor | None, end: int) -> tuple[Tensor, Past]:
-        states, made = run_below(self.base, self.embed(rows), rows, past, self.masks(rows, past, branch), end)
-        return states, new_past(made, rows)
+        look, plan = self.look_at_read, self.make_plan
+        return run_packed(
+            self.base, embedded, rows, past, masks, read=read, look=look, first=first, starts=starts, make_plan=plan
+        )
 
     def reads_apart(self, read: Tensor | None, rows: Rows) -> bool:
         """Whether the last layer is worth running at the positions that are read alone."""
@@ -317,21 +324,14 @@ class Worn:
 
     def ways(self) -> Ways:
         """How the base can be run; tried once for each base, before anything is worn."""
-        return ways(self.base, self._trial)
+        bare = Worn(self.base, packed=False)
+        return ways(self.base, lambda: Trial(self.base, bare.run, bare.masks))
 
-    def _trial(self, way: Way) -> Tensor:
-        """States of two short rows behind a start, without adapters; read: of the second row alone."""
-        bare = Worn(self.base, packed=way != "masked")
-        device = self.base.device
-        first, rows = Rows.of([[1, 2]], 0, device), Rows.of([[3, 4, 5], [6, 7]], 2, device)
-        if way == "above":
-            entering, under = bare._run_below(first, None, None, 1)
-            _, start = bare._run_packed(first, None, states=entering, first=1)
-            states, _ = bare._run_below(rows, under, None, 1)
-            return bare._run_packed(rows, new_past(start, first), states=states, first=1)[0]
-        _, start = bare.run(first)
-        second = torch.tensor([3, 4], device=device) if way == "read" else None
-        return bare.run(rows, start)[0] if second is None else bare._run_packed(rows, start, read=second)[0]
+    @property
+    def make_plan(self) -> MakePlan:
+        """What says who sees whom in a pass."""
+        flex = self.ways().flexes if self.flex is None else self.flex
+        return flex_plan if flex else fold_plan
 
     def _enter_hook(self, users: Sequence[User]):
         return lambda module, args: (self.entered(users, args[0]), *args[1:])

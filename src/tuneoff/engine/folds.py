@@ -10,14 +10,13 @@ Letters: N packed positions, R rows, G rows of a fold, Q queries, S own keys, K 
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from tuneoff.engine.rows import Rows
 
-__all__ = ["Fold", "Plan", "Starts", "folds", "folds_behind"]
+__all__ = ["Fold", "Starts", "folds", "folds_behind"]
 
 ALIKE = 0.75  # of the longest row's length: shorter ones would pay more for padding than a block of their own costs
 SLICE = 256  # queries of a slice
@@ -57,21 +56,16 @@ class Starts:
     masks: Mapping[str, Tensor]
 
 
-class Plan(NamedTuple):
-    """How the attention of a pass is cut up. starts: [S, T], the places of rows that others of it stand behind, padding
-    repeating the last one; None: all rows stand behind the past alone."""
-
-    folds: list[Fold]
-    starts: Tensor | None = None
-
-
 def folds(rows: Rows, masks: Mapping[str, Tensor], seen: int) -> list[Fold]:
     """Cut packed rows up. masks: [R or 1, 1, T, seen + T] additive, by kind of layer; seen: keys of the past."""
     return _folds(rows.index, rows.lengths, len(rows.ids), masks, seen)
 
 
-def folds_behind(rows: Rows, masks: Mapping[str, Tensor], seen: int, starts: Starts) -> Plan:
-    """Cut up rows of which some stand behind others. masks: of those behind."""
+def folds_behind(rows: Rows, masks: Mapping[str, Tensor], seen: int, starts: Starts) -> tuple[list[Fold], Tensor]:
+    """Cut up rows of which some stand behind others. masks: of those behind.
+
+    Returns the folds, and [S, T]: the places of the starts, padding repeating the last one.
+    """
     index, total = rows.index, len(rows.ids)
     first = set(starts.rows.tolist())
     others = torch.tensor([row for row in range(len(rows.lengths)) if row not in first], device=index.device)
@@ -80,7 +74,7 @@ def folds_behind(rows: Rows, masks: Mapping[str, Tensor], seen: int, starts: Sta
     own = torch.arange(len(ahead), device=index.device)
     made = _folds(at_starts, ahead, total, masks=starts.masks, seen=seen, past=own)
     made += _folds(at_others, behind, total, masks=masks, seen=seen + max(ahead), past=starts.of, behind=True)
-    return Plan(made, torch.where(at_starts >= 0, at_starts, at_starts.amax(dim=1, keepdim=True)))
+    return made, torch.where(at_starts >= 0, at_starts, at_starts.amax(dim=1, keepdim=True))
 
 
 def _folds(

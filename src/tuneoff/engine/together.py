@@ -83,7 +83,15 @@ class Together:
 
         embedded_1NE = torch.cat(embedded, dim=1)
         hidden, _ = run_packed(
-            self.base, embedded_1NE, led.every, past, led.masks, read=apart, look=look, starts=led.starts
+            self.base,
+            embedded_1NE,
+            led.every,
+            past,
+            led.masks,
+            read=apart,
+            look=look,
+            starts=led.starts,
+            make_plan=self.worn[0].make_plan,
         )
         self._spans = []
         hidden = hidden[places] if apart is None else hidden

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tiny_arms import KINDS, CountingCache, contexts_of, made_adapters, short_rows, tiny_base
-from tuneoff.engine import attach, folds, packed
+from tuneoff.engine import attach, attention, folds
 from tuneoff.engine.attach import Worn
 from tuneoff.engine.loss import plain_loss, step_loss
 from tuneoff.models.tiny import ARCHITECTURES
@@ -64,11 +64,20 @@ def test_when_all_weights_learn(architecture):
 @pytest.mark.parametrize(("kept", "near", "length"), [(0, 64, 256), (1 << 16, 0, 256), (1 << 16, 64, 2), (0, 0, 3)])
 def test_long_rows_and_long_starts_too(kept, near, length, monkeypatch):
     """What is kept, joined or cut by size, tried on rows that are short."""
-    monkeypatch.setattr(packed, "KEPT_SCORES", kept)
-    monkeypatch.setattr(packed, "NEAR_KEYS", near)
+    monkeypatch.setattr(attention, "KEPT_SCORES", kept)
+    monkeypatch.setattr(attention, "NEAR_KEYS", near)
     monkeypatch.setattr(folds, "SLICE", length)
     base = tiny_base("gemma3", window=4)
     assert_plain(base, made_adapters(base, "prefix + lora"))
+
+
+@pytest.mark.parametrize("kind", ["lora", "soft_prompt", "prefix + lora", "lora + soft_prompt_after"])
+@pytest.mark.parametrize(("architecture", "window"), [("llama", None), ("gpt2", None), ("gemma3", 5)])
+@pytest.mark.usefixtures("one_kernel")
+@pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
+def test_in_one_kernel(architecture, window, kind):
+    base = tiny_base(architecture, window=window)
+    assert_plain(base, made_adapters(base, kind))
 
 
 def test_the_start_is_run_in_the_same_pass(monkeypatch):
@@ -106,20 +115,20 @@ def test_control_rows_that_do_not_see_their_start(monkeypatch):
             mask[..., seen : mask.shape[-1] - max(rows.lengths[1:])] = lowest
         return cut(rows, hidden, seen, starts)
 
-    monkeypatch.setattr(packed, "folds_behind", blind)
+    monkeypatch.setattr(attention, "folds_behind", blind)
     base = tiny_base()
     value, _ = differences(base, made_adapters(base, "lora"))
     assert value > WRONG
 
 
 def test_control_a_start_that_hears_nothing_back(monkeypatch):
-    add = packed._add_at
+    add = attention._add_at
 
     def deaf(grad, at, x):
         if at.tolist() != [[0, 1, 2]]:
             add(grad, at, x)
 
-    monkeypatch.setattr(packed, "_add_at", deaf)
+    monkeypatch.setattr(attention, "_add_at", deaf)
     monkeypatch.setattr(folds, "ALIKE", 0.0)  # one fold for all that stand behind
     base = tiny_base()
     value, gradient = differences(base, made_adapters(base, "lora"))
@@ -131,9 +140,9 @@ def test_control_keys_of_a_place_behind_the_start(monkeypatch):
     cut = folds.folds_behind
 
     def shifted(*given):
-        plan = cut(*given)
-        return plan._replace(starts=plan.starts + 1)
+        made, places = cut(*given)
+        return made, places + 1
 
-    monkeypatch.setattr(packed, "folds_behind", shifted)
+    monkeypatch.setattr(attention, "folds_behind", shifted)
     base = tiny_base()
     assert differences(base, made_adapters(base, "lora"))[0] > WRONG

@@ -13,6 +13,7 @@ from tuneoff.engine.last_layer import said_by
 from tuneoff.engine.loss import answer_loss, plain_loss, step_loss
 from tuneoff.engine.rows import Rows
 from tuneoff.engine.together import Together, losses_together
+from tuneoff.engine.ways import ways
 from tuneoff.models.tiny import ARCHITECTURES
 
 VALUE, GRADIENT, WRONG = 1e-10, 1e-5, 1e-3
@@ -67,14 +68,14 @@ def test_where_most_is_read_the_layer_runs_whole():
 def test_a_model_that_cannot_is_found_out():
     right = torch.tensor([[1.0], [2.0], [3.0]])
     made = {"masked": right, "packed": right, "read": right[1:] + 1, "above": right}
-    assert packed.ways(tiny_base(seed=51), made.get) == (True, False, True)
+    assert ways(tiny_base(seed=51), lambda: made.get) == (True, False, True, False)
 
     def breaks(way):
         if way in ("read", "above"):
             raise RuntimeError("a foreign model")
         return right
 
-    assert packed.ways(tiny_base(seed=52), breaks) == (True, False, False)
+    assert ways(tiny_base(seed=52), lambda: breaks) == (True, False, False, False)
 
 
 def test_a_layer_speaks_for_itself_again():

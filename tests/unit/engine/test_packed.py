@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from tiny_arms import made_adapters, tiny_base
-from tuneoff.engine import attach, folds, packed
+from tuneoff.engine import attach, attention, folds, packed
 from tuneoff.engine.attach import Worn
 from tuneoff.engine.folds import folds as folded
-from tuneoff.engine.packed import ways
 from tuneoff.engine.past import attention_masks
 from tuneoff.engine.rows import Rows
+from tuneoff.engine.ways import ways
 from tuneoff.models.tiny import ARCHITECTURES
 
 VALUE, GRADIENT, WRONG = 1e-10, 1e-5, 1e-3
@@ -96,11 +96,28 @@ def test_packed_equals_masked_when_all_weights_learn(architecture):
 @pytest.mark.parametrize("architecture", ["llama", "gemma3"])
 def test_long_rows_and_long_starts_too(architecture, kept, near, length, monkeypatch):
     """What is kept, joined or cut by size, tried on rows that are short."""
-    monkeypatch.setattr(packed, "KEPT_SCORES", kept)
-    monkeypatch.setattr(packed, "NEAR_KEYS", near)
+    monkeypatch.setattr(attention, "KEPT_SCORES", kept)
+    monkeypatch.setattr(attention, "NEAR_KEYS", near)
     monkeypatch.setattr(folds, "SLICE", length)
     base = tiny_base(architecture, window=4 if architecture == "gemma3" else None)
     assert_equal(base, made_adapters(base, "lora + soft_prompt"))
+
+
+@pytest.mark.parametrize("kind", ["lora", "soft_prompt", "prefix + lora"])
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.usefixtures("one_kernel")
+@pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
+def test_one_kernel_equals_masked(architecture, kind):
+    base = tiny_base(architecture)
+    assert_equal(base, made_adapters(base, kind))
+
+
+@pytest.mark.parametrize(("architecture", "window"), WINDOWED)
+@pytest.mark.usefixtures("one_kernel")
+@pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
+def test_one_kernel_equals_masked_under_windows(architecture, window):
+    base = tiny_base(architecture, window=window)
+    assert_equal(base, made_adapters(base, "prefix + lora"))
 
 
 def test_rows_of_alike_lengths_stand_together():
@@ -150,7 +167,7 @@ def with_sinks(forward):
 
 def test_a_model_whose_packed_states_differ_takes_the_masked_path():
     base = tiny_base("llama", seed=41)
-    assert ways(base, lambda way: torch.ones(5, 4) * (1 + (way == "packed"))) == (False, False, False)
+    assert ways(base, lambda: lambda way: torch.ones(5, 4) * (1 + (way == "packed"))) == (False, False, False, False)
     with Worn(base) as worn:
         assert not worn.packed
 

@@ -8,11 +8,13 @@ import pytest
 import torch
 
 from tiny_arms import CountingCache, contexts_of, made_adapters, short_rows
+from tuneoff.engine import attach
 from tuneoff.engine.attach import Worn
 from tuneoff.engine.cache import ContextCache
 from tuneoff.engine.context import Contexts
 from tuneoff.engine.generate import generate
 from tuneoff.engine.loss import answer_loss, plain_loss
+from tuneoff.engine.packed import run_below
 from tuneoff.engine.score import score_choices
 from tuneoff.methods.full import Full
 from tuneoff.models.base import Base
@@ -153,7 +155,6 @@ def test_control_states_of_a_base_that_has_changed(base):
 def test_control_states_of_another_layer(base, monkeypatch):
     weights, cache = upper(base), CountingCache()
     right = loss_and_gradient(worn_with(base, weights), weights, None)
-    below = Worn._run_below
-    monkeypatch.setattr(Worn, "_run_below", lambda self, *given: below(self, *given[:-1], given[-1] - 1))
+    monkeypatch.setattr(attach, "run_below", lambda *given: run_below(*given[:-1], given[-1] - 1))
     wrong = loss_and_gradient(worn_with(base, weights), weights, cache)
     assert (wrong[0] - right[0]).abs().max() > WRONG

@@ -67,6 +67,15 @@ def test_under_windows(architecture, window):
     assert_as_alone(base, arms, batches(3))
 
 
+@pytest.mark.parametrize(("architecture", "window"), [("llama", None), ("gemma3", 5)])
+@pytest.mark.usefixtures("one_kernel")
+@pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
+def test_in_one_kernel(architecture, window):
+    base = tiny_base(architecture, window=window)
+    arms = [made_adapters(base, kind) for kind in MIXED]
+    assert_as_alone(base, arms, batches(len(arms)))
+
+
 @pytest.mark.parametrize("name", ["lora", "soft_prompt", "prefix"])
 def test_arms_of_one_method_with_other_numbers(name):
     base = tiny_base()
