@@ -268,9 +268,9 @@ class Worn:
         """Whether the last layer is worth running at the positions that are read alone."""
         return read is not None and len(read) <= READ_SHARE * len(rows.ids) and self.ways().reads
 
-    def look_at_read(self, read: Tensor) -> None:
-        """From here on what runs are these positions of the pass under way."""
-        self._virtual = [virtual[:, read] for virtual in self._virtual]
+    def look_at_read(self, read: Tensor | None) -> None:
+        """From here on what runs are these positions of the pass under way; None: all of them again."""
+        self._virtual = self._virtual_of_all if read is None else [each[:, read] for each in self._virtual_of_all]
 
     def _run_masked(self, rows: Rows, past: Past | None, branch: Tensor | None) -> tuple[Tensor, Past]:
         ids, position, owner = rows.padded(rows.ids, 0), rows.padded(rows.position, 0), rows.padded(rows.owner, -1)
@@ -314,7 +314,7 @@ class Worn:
         self._fast = True
 
     def _look_at(self, owner: Tensor) -> None:
-        self._virtual = [owner == number for number in range(len(self.adapters))]
+        self._virtual = self._virtual_of_all = [owner == number for number in range(len(self.adapters))]
         self._fast = False
 
     def may_pack(self) -> bool:

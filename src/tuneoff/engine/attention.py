@@ -55,8 +55,7 @@ class _Attend(torch.autograd.Function):
     @staticmethod
     def forward(ctx, plan, kind, scale, q, k, v, *past):
         ctx.plan, ctx.kind, ctx.scale = plan, kind, scale
-        ctx.save_for_backward(q, k, v, *past)
-        ctx.probabilities = []
+        kept: list[Tensor | None] = []
         behind = _with_starts(past, plan.starts, k, v)
         out = q.new_empty(len(q) + 1, *q.shape[1:3], v.shape[-1])
         for fold in plan.folds:
@@ -64,23 +63,24 @@ class _Attend(torch.autograd.Function):
             p = look.probabilities()
             _put(out, fold, look.read(p))
             if any(ctx.needs_input_grad):
-                ctx.probabilities.append(p if fold.queries.shape[1] * p.shape[-1] <= KEPT_SCORES else None)
+                kept.append(p if fold.queries.shape[1] * p.shape[-1] <= KEPT_SCORES else None)
+        ctx.save_for_backward(q, k, v, *kept, *past)
         return out[:-1]
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad):
-        q, k, v, *past = ctx.saved_tensors
+        q, k, v, *others = ctx.saved_tensors
+        kept, past = others[: len(ctx.plan.folds)], others[len(ctx.plan.folds) :]
         wanted = ctx.needs_input_grad[3:]
         behind = _with_starts(past, ctx.plan.starts, k, v)
         grads = [torch.zeros(len(t) + 1, *t.shape[1:], dtype=t.dtype, device=t.device) for t in (q, k, v)]
         grads += [torch.zeros_like(t) if need else None for t, need in zip(past, wanted[3:])]
         grads += [torch.zeros_like(t) for t in behind[len(past) :]]
-        for fold, kept in zip(ctx.plan.folds, ctx.probabilities):
+        for fold, p in zip(ctx.plan.folds, kept):
             seen = behind if fold.behind else past
             look = _Look(fold, ctx.kind, ctx.scale, (q, k, v), seen)
-            look.send_back(look.probabilities() if kept is None else kept, grad, grads[: 3 + len(seen)])
-        ctx.probabilities = []
+            look.send_back(look.probabilities() if p is None else p, grad, grads[: 3 + len(seen)])
         for own, at_starts in zip(grads[1:3], grads[3 + len(past) :]):
             _add_at(own, ctx.plan.starts, at_starts)
         own = [g[:-1] if need else None for g, need in zip(grads, wanted[:3])]

@@ -9,14 +9,13 @@ back and begun again with half the rows; the size that went through is kept for 
 On a GPU the allocator says when memory is used up. A system with processors alone kills instead of saying, so what is
 free is looked at while the forward pass keeps what its backward will need, and the try ends before it is too late.
 
-The last resort, where one row is too much for a GPU: what the backward needs waits in the processor's memory. To run
-the layers once more in the backward (checkpointing) would need each pass's masks, past and virtual positions again,
-which by then are another pass's; waiting is exact whatever runs.
+The last resort, where one row is too much: layers are run once more in the backward (engine/again.py), and what a GPU
+keeps for it waits in the processor's memory.
 """
 
 import gc
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
 import psutil
@@ -26,6 +25,7 @@ from torch.autograd.graph import save_on_cpu, saved_tensors_hooks
 
 from tuneoff.core.errors import ResourceError
 from tuneoff.core.machine import free_memory
+from tuneoff.engine.again import again
 
 __all__ = ["Fit", "out_of_memory"]
 
@@ -39,11 +39,11 @@ Result = TypeVar("Result")
 class Fit:
     """rows: how many go through at once; None: all that are asked for. It only ever shrinks.
 
-    outside: whether activations wait outside the GPU.
+    sparing: whether a row keeps as little as it can for its backward.
     """
 
     def __init__(self, device: torch.device, rows: int | None = None):
-        self.device, self.rows, self.outside = device, rows, False
+        self.device, self.rows, self.sparing = device, rows, False
 
     def run(
         self, batch: Sequence[Row], once: Callable[[Sequence[Row]], Result], undo: Callable[[], object] = lambda: None
@@ -55,16 +55,26 @@ class Fit:
         while True:
             size = max(1, min(self.rows or len(batch), len(batch)))
             try:
-                with save_on_cpu() if self.outside else watched_memory(self.device):
+                with self._room():
                     return [once(batch[at : at + size]) for at in range(0, len(batch), size)]
             except (MemoryError, RuntimeError) as error:
                 if not out_of_memory(error):
                     raise
-                if size == 1 and (self.outside or self.device.type == "cpu"):
+                if size == 1 and self.sparing:
                     raise _too_little(self.device) from error
             undo()
-            self.rows, self.outside = -(-size // 2), size == 1
+            self.rows, self.sparing = -(-size // 2), size == 1
             _release(self.device)  # outside the handler: the error's traceback holds the broken try's tensors
+
+    @contextmanager
+    def _room(self) -> Iterator[None]:
+        with ExitStack() as stack:
+            stack.enter_context(watched_memory(self.device))
+            if self.sparing:
+                stack.enter_context(again())
+                if self.device.type != "cpu":
+                    stack.enter_context(save_on_cpu())
+            yield
 
 
 def out_of_memory(error: BaseException) -> bool:

@@ -18,6 +18,7 @@ from torch import Tensor
 from transformers import DynamicCache
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
+from tuneoff.engine.again import run_again
 from tuneoff.engine.attention import fold_plan
 from tuneoff.engine.below import Reached, begins_above, ends_before
 from tuneoff.engine.folds import Starts
@@ -76,14 +77,15 @@ def run_packed(
     masks: Mapping[str, Tensor],
     *,
     read: Tensor | None = None,
-    look: Callable[[Tensor], None] = lambda read: None,
+    look: Callable[[Tensor | None], None] = lambda read: None,
     first: int = 0,
     starts: Starts | None = None,
     make_plan: MakePlan = fold_plan,
 ) -> tuple[Tensor, Pass]:
     """Hidden states [N, width] of packed rows behind a past. masks: as `attention_masks` makes them, by kind.
 
-    read: [M] places among the N; the states are then [M, width]. look: as `read_only` calls it. first: the lowest layer
+    read: [M] places among the N; the states are then [M, width]. look: told what runs from here on, None for all, where
+    that changes (engine/last_layer.py, engine/again.py). first: the lowest layer
     that runs; what is embedded are then the states that enter it. starts: rows that the others stand behind, if any;
     the masks are then of the others.
     """
@@ -91,7 +93,8 @@ def run_packed(
     plan = make_plan(rows, masks, blocks, starts)
     with _under(base, Pass(plan, blocks, layer_kinds(base, masks), first)) as made:
         last = nullcontext() if read is None else read_only(base.stack[-1], made, read, look)
-        with last, begins_above(base.stack[:first], embedded_1NE):
+        inner = run_again(base.stack[first:-1], lambda: _resumed(base, made, look))
+        with last, inner, begins_above(base.stack[:first], embedded_1NE):
             output = _trunk(base, embedded_1NE, rows, made)
     return output.last_hidden_state[0], made
 
@@ -118,6 +121,15 @@ def _under(base: Base, made: Pass) -> Iterator[Pass]:
             yield made
     finally:
         _under_way.reset(token)
+
+
+@contextmanager
+def _resumed(base: Base, made: Pass, look: Callable[[Tensor | None], None]) -> Iterator[None]:
+    """A pass as it was before its last layer."""
+    made.stops, made.attended = False, None
+    look(None)
+    with _under(base, made):
+        yield
 
 
 def _trunk(base: Base, embedded_1NE: Tensor, rows: Rows, made: Pass):

@@ -71,15 +71,15 @@ class Together:
             self._alone = arm
             embedded.append(worn.embed(*own))
         self._alone = None
-        self._spans = [each.shape[1] for each in embedded]
-        first = accumulate(self._spans, initial=0)
+        self._spans = spans = [each.shape[1] for each in embedded]
+        first = accumulate(spans, initial=0)
         places = torch.cat([own + at for own, at in zip(read, first)])
         apart = places if self.worn[0].reads_apart(places, led.every) else None
 
-        def look(_: Tensor) -> None:
-            self._spans = [len(own) for own in read]
+        def look(at: Tensor | None) -> None:
+            self._spans = spans if at is None else [len(own) for own in read]
             for worn, own in zip(self.worn, read):
-                worn.look_at_read(own)
+                worn.look_at_read(None if at is None else own)
 
         embedded_1NE = torch.cat(embedded, dim=1)
         hidden, _ = run_packed(

@@ -8,7 +8,7 @@ killed run goes on from there and ends with the same bits.
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -173,22 +173,22 @@ def _send_back(rows: Sequence[tuple[Training, Example]]) -> dict[Training, tuple
     batches: dict[Training, list[Example]] = {}
     for training, example in rows:
         batches.setdefault(training, []).append(example)
-    losses = dict(zip(batches, _losses(list(batches), list(batches.values()))))
+    contexts = [training.contexts for training in batches]
+    if len(contexts) == 1:
+        with contexts[0].worn:
+            return _sent_back(dict(zip(batches, [step_loss(contexts[0], *batches.values())])))
+    with Together([own.worn for own in contexts]) as together:
+        return _sent_back(dict(zip(batches, losses_together(together, contexts, list(batches.values())))))
+
+
+def _sent_back(losses: Mapping[Training, Loss]) -> dict[Training, tuple[float, int]]:
+    """The backward of what is still worn, since layers may run again in it."""
     means = {
         training: loss.per_record.sum() / sum(len(example.ids.answer) for example in training.batch)
         for training, loss in losses.items()
     }
     sum(means.values()).backward()
     return {training: (float(mean.detach()), losses[training].computed) for training, mean in means.items()}
-
-
-def _losses(trainings: Sequence[Training], batches: Sequence[Sequence[Example]]) -> list[Loss]:
-    contexts = [training.contexts for training in trainings]
-    if len(trainings) == 1:
-        with contexts[0].worn:
-            return [step_loss(contexts[0], batches[0])]
-    with Together([own.worn for own in contexts]) as together:
-        return losses_together(together, contexts, batches)
 
 
 def _batches(examples: Sequence[Example], schedule: Schedule, seed: int, first: int) -> Iterator[list[Example]]:

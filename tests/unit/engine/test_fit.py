@@ -131,7 +131,8 @@ def test_a_row_too_many_for_a_processor_is_told(monkeypatch):
     assert "max_length" in str(caught.value)
 
 
-def test_a_row_too_many_for_a_gpu_waits_outside():
+@pytest.mark.parametrize("device", [CPU, GPU])
+def test_a_row_too_many_is_tried_sparingly(device):
     tries = []
 
     def once(part):
@@ -143,9 +144,9 @@ def test_a_row_too_many_for_a_gpu_waits_outside():
         kept.backward()
         return x.grad.tolist()
 
-    fit = Fit(GPU)
+    fit = Fit(device)
     assert fit.run([1, 2], once) == [[2.0, 2.0, 2.0]] * 2
-    assert (tries, fit.rows, fit.outside) == ([2, 1, 1, 1], 1, True)
+    assert (tries, fit.rows, fit.sparing) == ([2, 1, 1, 1], 1, True)
     with pytest.raises(ResourceError, match="one record alone"):
         fit.run([1], lambda part: (_ for _ in ()).throw(torch.OutOfMemoryError("again")))
 
