@@ -33,8 +33,8 @@ class Trial:
         self.rows = Rows.of([[3, 4, 5], [6, 7]], 2, device)
 
     def __call__(self, way: Way) -> Tensor:
-        """States [5, width] of the rows; read: of the second one alone; above: run in two parts; folds and flex: with
-        the gradient of what was embedded below them."""
+        """States [5, width] of the rows; read: [2, width], of the second one alone; above: run in two parts; folds and
+        flex: [10, width], with the gradient of what was embedded below them."""
         if way == "masked":
             _, start = self.run(self.start)
             return self.run(self.rows, start)[0]

@@ -36,9 +36,16 @@ def ways(base: Base, make_trial: Callable[[], Trial]) -> Ways:
         trial = make_trial()
         packs = _agree(trial, "masked", "packed")
         reads, begins = (packs and _agree(trial, "packed", way) for way in ("read", "above"))
-        flexes = packs and base.device.type == "cuda" and _agree(trial, "folds", "flex")
-        _known[base] = Ways(packs, reads, begins, flexes and trial.seconds("flex") < trial.seconds("folds"))
+        flexes = packs and base.device.type == "cuda" and _agree(trial, "folds", "flex") and _quicker(trial)
+        _known[base] = Ways(packs, reads, begins, flexes)
     return _known[base]
+
+
+def _quicker(trial: Trial) -> bool:
+    try:
+        return trial.seconds("flex") < trial.seconds("folds")
+    except torch.OutOfMemoryError:  # what is timed may be more than this model leaves room for
+        return False
 
 
 def _agree(trial: Trial, slow: Way, quick: Way) -> bool:

@@ -78,6 +78,34 @@ def test_a_model_that_cannot_is_found_out():
     assert ways(tiny_base(seed=52), lambda: breaks) == (True, False, False, False)
 
 
+class OnGpu:
+    """What `ways` asks a base: where it is."""
+
+    device = torch.device("cuda")
+
+
+class Timed:
+    """A trial whose ways all agree; seconds: by way, or what is raised instead."""
+
+    def __init__(self, **seconds):
+        self.by_way = seconds
+
+    def __call__(self, way):
+        return torch.ones(5, 4)
+
+    def seconds(self, way):
+        if isinstance(self.by_way[way], Exception):
+            raise self.by_way[way]
+        return self.by_way[way]
+
+
+@pytest.mark.parametrize(
+    ("flex", "folds", "taken"), [(1.0, 2.0, True), (2.0, 1.0, False), (torch.OutOfMemoryError("full"), 1.0, False)]
+)
+def test_on_a_gpu_the_quicker_attention_is_taken(flex, folds, taken):
+    assert ways(OnGpu(), lambda: Timed(flex=flex, folds=folds)) == (True, True, True, taken)
+
+
 def test_a_layer_speaks_for_itself_again():
     base = tiny_base()
     layer = base.stack[-1]
