@@ -246,7 +246,7 @@ def _judged(folder: Path, ledger: Ledger) -> bool:
 
 def _record_machine(ledger: Ledger, base: Base) -> None:
     ledger.note("", "run", f"torch {torch.__version__}, {torch.get_num_threads()} threads")
-    ledger.note("", "machine", json.dumps(measure_machine(base) | {"packed_rows": Worn(base).may_pack()}))
+    ledger.note("", "machine", json.dumps(measure_machine(base) | Worn(base).ways()._asdict()))
 
 
 def _enter(ledger: Ledger, plan: Plan, ground: str) -> None:
