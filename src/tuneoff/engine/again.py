@@ -1,6 +1,6 @@
 """Layers that are run once more in the backward: of all that one computes, only what enters it is kept till then.
 
-    with again():                      kept: L times [N, E]; time: a forward more
+    with again():                      kept: of each layer but the last [N, E]; time: a forward more
         loss(batch).backward()         inside, so that what is worn is still worn
 
 What a layer asks of the pass under way (its plan, its past, which positions are virtual) has to be as it was when it

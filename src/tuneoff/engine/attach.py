@@ -65,7 +65,7 @@ def new_adapter(base: Base, method: AdapterMethod, task, seed: int) -> Adapter:
     sites = tuple(base.sites(method.roles))
     tensors = {
         site_key(site): {
-            name: tensor.to(base.device, torch.float32).requires_grad_()
+            name: tensor.to(base.device, torch.float32).contiguous().requires_grad_()
             for name, tensor in method.init(site, task, base, gen).items()
         }
         for site in sites
@@ -87,7 +87,6 @@ class Worn:
     text_changed: whether the base's own weights are not its own for now, so that nothing it computes may be kept.
     from_layer: the lowest layer where they are not, if so; what enters it may be kept.
     packed: False takes the plain path for everything.
-    flex: whether the attention of a pass is one kernel; None: where that is quicker.
     """
 
     def __init__(
@@ -98,13 +97,12 @@ class Worn:
         text_changed: bool = False,
         from_layer: int = 0,
         packed: bool = True,
-        flex: bool | None = None,
     ):
         self.base = base
         self.text_changed = text_changed
         own = base.lowest_layer(site.name for adapter in adapters for site in adapter.sites)
         self.lowest_layer = min(own, from_layer) if text_changed else own  # at which anything acts
-        self.packed, self.flex = packed, flex
+        self.packed = packed
         self._fast = False  # whether the pass under way may take fast forms of what adapters do
         # learned rows act last at a site, so that what another adapter does there cannot undo them
         self.adapters = sorted(adapters, key=lambda adapter: adapter.method.virtual > 0)
@@ -219,7 +217,8 @@ class Worn:
         else:
             embedded, first = states[None], self.lowest_layer
             self._look_packed(rows)
-        hidden, made = self._packed(embedded, rows, past, self.masks(rows, past, branch), read=apart, first=first)
+        masks = self.masks(rows, past, branch)
+        hidden, made = self._packed(embedded, rows, past, masks, read=apart, first=first, keep=keep)
         hidden = hidden if read is None or len(hidden) == len(read) else hidden[read]
         return hidden, new_past(made, rows) if keep else None
 
@@ -258,10 +257,20 @@ class Worn:
         read: Tensor | None,
         first: int = 0,
         starts: Starts | None = None,
+        keep: bool = False,
     ) -> tuple[Tensor, Pass]:
-        look, plan = self.look_at_read, self.make_plan
         return run_packed(
-            self.base, embedded, rows, past, masks, read=read, look=look, first=first, starts=starts, make_plan=plan
+            self.base,
+            embedded,
+            rows,
+            past,
+            masks,
+            read=read,
+            look=self.look_at_read,
+            first=first,
+            starts=starts,
+            make_plan=self.make_plan,
+            keep=keep,
         )
 
     def reads_apart(self, read: Tensor | None, rows: Rows) -> bool:
@@ -330,8 +339,7 @@ class Worn:
     @property
     def make_plan(self) -> MakePlan:
         """What says who sees whom in a pass."""
-        flex = self.ways().flexes if self.flex is None else self.flex
-        return flex_plan if flex else fold_plan
+        return flex_plan if self.ways().flexes else fold_plan
 
     def _enter_hook(self, users: Sequence[User]):
         return lambda module, args: (self.entered(users, args[0]), *args[1:])

@@ -1,7 +1,7 @@
 """What comes before the answer, run as seldom as its mathematics allows.
 
-Prefix once: the start that all prompts share (virtual positions included) runs as a single row, with gradient
-where something learns there, and is seen by every row. In a causal model this is exact.
+Prefix once: the start that all prompts share (virtual positions included) runs as a single row, and is seen by every
+row. In a causal model this is exact. Where something learns in it, a step runs it in the pass of its rows.
 
 Context cache: where nothing learned acts on the prompt's text (no adapter, or only virtual positions after it),
 the keys and values of a prompt never change. They are computed once per record and shared by all arms, trials

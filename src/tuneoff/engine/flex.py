@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn.attention.flex_attention import BlockMask, create_block_mask, flex_attention
 
+from tuneoff.engine.attention import FoldPlan, fold_plan
 from tuneoff.engine.folds import Starts
 from tuneoff.engine.past import Past
 from tuneoff.engine.rows import Rows
@@ -26,6 +27,7 @@ from tuneoff.engine.rows import Rows
 __all__ = ["FlexPlan", "flex_plan"]
 
 ALL = -1  # of a key that every row sees
+MOST_PAIRS = 1 << 26  # of queries and keys: 16 bytes each while a mask is made; beyond, folds take less
 
 
 class FlexPlan(NamedTuple):
@@ -52,8 +54,14 @@ def _kernel(device: str) -> Callable[..., Tensor]:
     return flex_attention if device == "cpu" else torch.compile(flex_attention, dynamic=True)
 
 
-def flex_plan(rows: Rows, masks: Mapping[str, Tensor], past: Sequence[Past], starts: Starts | None) -> FlexPlan:
-    """masks: [R or 1, 1, T, C] additive, by kind of layer; of the rows that are no starts. past: its blocks."""
+def flex_plan(
+    rows: Rows, masks: Mapping[str, Tensor], past: Sequence[Past], starts: Starts | None
+) -> FlexPlan | FoldPlan:
+    """masks: [R or 1, 1, T, C] additive, by kind of layer; of the rows that are no starts. past: its blocks. Folds
+    where the mask of all pairs would be too large."""
+    keys = len(rows.ids) + sum(block.position.numel() for block in past)
+    if len(rows.ids) * keys > MOST_PAIRS:
+        return fold_plan(rows, masks, past, starts)
     device = rows.ids.device
     own = _Places.of(rows, sum(block.position.shape[1] for block in past), starts)
     group, column = _past_keys(past, len(rows.lengths), device)

@@ -20,7 +20,6 @@ __all__ = ["Fold", "Starts", "folds", "folds_behind"]
 
 ALIKE = 0.75  # of the longest row's length: shorter ones would pay more for padding than a block of their own costs
 SLICE = 256  # queries of a slice
-SCORE_BYTES = 64 << 20  # of one head's scores in a fold, all rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -128,7 +128,8 @@ class Learner:
         self.optimiser = torch.optim.AdamW(
             [{"params": list(group.parameters.values()), "lr": group.lr, "peak": group.lr} for group in groups],
             weight_decay=schedule.weight_decay,
-            fused=True,  # one look at each number in place of a dozen
+            # one look at each number in place of a dozen; on a processor the kernel walks memory as it lies
+            fused=all(p.is_contiguous() for p in self.parameters.values()),
         )
         self.best: dict[str, Tensor] = {}
         self.losses: list[float] = []
@@ -198,6 +199,6 @@ class Learner:
                     self.best[name] = held[f"best/{name}"].to(p.device)
                 self.optimiser.state[p] = {
                     "step": torch.tensor(float(self.step), device=p.device),
-                    "exp_avg": held[f"m/{name}"].to(p.device),
-                    "exp_avg_sq": held[f"v/{name}"].to(p.device),
+                    "exp_avg": torch.zeros_like(p).copy_(held[f"m/{name}"]),
+                    "exp_avg_sq": torch.zeros_like(p).copy_(held[f"v/{name}"]),
                 }

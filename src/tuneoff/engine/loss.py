@@ -25,7 +25,7 @@ __all__ = ["Loss", "answer_loss", "answer_rows", "losses_at", "plain_loss", "ste
 
 
 class Loss(NamedTuple):
-    """per_record: [R] summed nats. tokens: trained tokens in all. computed: real positions run for it."""
+    """per_record: [R] summed nats. tokens: trained tokens in all. computed: real positions run behind the start."""
 
     per_record: Tensor
     tokens: int
@@ -45,7 +45,7 @@ def answer_loss(contexts: Contexts, start: Past | None, batch: Sequence[Example]
 
 
 def step_loss(contexts: Contexts, batch: Sequence[Example]) -> Loss:
-    """The same with the start run for this batch alone: in the rows' own pass where that can be."""
+    """The same with a start of its own: in the rows' own pass where it has to run at every step and can."""
     if not contexts.starts_along:
         return answer_loss(contexts, contexts.start(), batch)
     first = contexts.worn.first_past()

@@ -50,11 +50,11 @@ MakePlan = Callable[[Rows, Mapping[str, Tensor], Sequence[Past], Starts | None],
 
 class Pass(DynamicCache):
     """One run of the trunk: its plan, its pasts, and the keys and values it makes. kinds: of each layer. first: the
-    lowest layer that runs, and that the pasts have keys of."""
+    lowest layer that runs, and that the pasts have keys of. keep: whether what is made is asked for afterwards."""
 
-    def __init__(self, plan: Plan, blocks: Sequence[Past], kinds: Sequence[str], first: int):
+    def __init__(self, plan: Plan, blocks: Sequence[Past], kinds: Sequence[str], first: int, keep: bool = True):
         super().__init__()
-        self.plan, self.blocks, self.kinds = plan, blocks, kinds
+        self.plan, self.blocks, self.kinds, self.keep = plan, blocks, kinds, keep
         self.made: dict[int, tuple[Tensor, Tensor]] = {}
         self.layer = -1  # the one whose attention asks next
         self.first = first
@@ -62,7 +62,8 @@ class Pass(DynamicCache):
 
     def update(self, key_states, value_states, layer_idx):
         self.layer = layer_idx
-        self.made.setdefault(layer_idx, (key_states, value_states))
+        if self.keep:
+            self.made.setdefault(layer_idx, (key_states, value_states))
         return key_states, value_states
 
 
@@ -81,6 +82,7 @@ def run_packed(
     first: int = 0,
     starts: Starts | None = None,
     make_plan: MakePlan = fold_plan,
+    keep: bool = True,
 ) -> tuple[Tensor, Pass]:
     """Hidden states [N, width] of packed rows behind a past. masks: as `attention_masks` makes them, by kind.
 
@@ -91,11 +93,14 @@ def run_packed(
     """
     blocks = [] if past is None else past.blocks
     plan = make_plan(rows, masks, blocks, starts)
-    with _under(base, Pass(plan, blocks, layer_kinds(base, masks), first)) as made:
+    with _under(base, Pass(plan, blocks, layer_kinds(base, masks), first, keep)) as made:
         last = nullcontext() if read is None else read_only(base.stack[-1], made, read, look)
         inner = run_again(base.stack[first:-1], lambda: _resumed(base, made, look))
         with last, inner, begins_above(base.stack[:first], embedded_1NE):
-            output = _trunk(base, embedded_1NE, rows, made)
+            try:
+                output = _trunk(base, embedded_1NE, rows, made)
+            finally:
+                made.attended = None  # a graph that holds this pass, to run again, must not be held by it
     return output.last_hidden_state[0], made
 
 

@@ -71,10 +71,12 @@ class Together:
             self._alone = arm
             embedded.append(worn.embed(*own))
         self._alone = None
-        self._spans = spans = [each.shape[1] for each in embedded]
+        spans = [each.shape[1] for each in embedded]
         first = accumulate(spans, initial=0)
         places = torch.cat([own + at for own, at in zip(read, first)])
         apart = places if self.worn[0].reads_apart(places, led.every) else None
+        make_plan = self.worn[0].make_plan
+        self._spans = spans  # from here on, since a trial of the base may have run before
 
         def look(at: Tensor | None) -> None:
             self._spans = spans if at is None else [len(own) for own in read]
@@ -91,7 +93,8 @@ class Together:
             read=apart,
             look=look,
             starts=led.starts,
-            make_plan=self.worn[0].make_plan,
+            make_plan=make_plan,
+            keep=False,
         )
         self._spans = []
         hidden = hidden[places] if apart is None else hidden

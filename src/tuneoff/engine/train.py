@@ -182,7 +182,7 @@ def _send_back(rows: Sequence[tuple[Training, Example]]) -> dict[Training, tuple
 
 
 def _sent_back(losses: Mapping[Training, Loss]) -> dict[Training, tuple[float, int]]:
-    """The backward of what is still worn, since layers may run again in it."""
+    """The backward, of what is still worn, since layers may run again in it. Returns what `_send_back` does."""
     means = {
         training: loss.per_record.sum() / sum(len(example.ids.answer) for example in training.batch)
         for training, loss in losses.items()

@@ -3,6 +3,9 @@
 Tolerances as in test_loss.py. The control, a pass that is not taken up as it was, breaks off or lies far above them.
 """
 
+import gc
+import weakref
+
 import pytest
 import torch
 
@@ -10,6 +13,7 @@ from tiny_arms import contexts_of, made_adapters, short_rows, tiny_base
 from tuneoff.engine import packed
 from tuneoff.engine.again import again
 from tuneoff.engine.attach import Worn
+from tuneoff.engine.last_layer import Attended
 from tuneoff.engine.loss import step_loss
 from tuneoff.engine.memory import PeakMemory
 from tuneoff.engine.together import Together, losses_together
@@ -83,6 +87,22 @@ def test_little_is_kept():
     assert sparing < 0.5 * whole
 
 
+def test_a_pass_that_broke_off_is_let_go(monkeypatch):
+    """What is to run again holds its pass; were it held by the pass, neither would ever go."""
+    base, passes = tiny_base(), []
+    begin = packed.Pass.__init__
+    monkeypatch.setattr(
+        packed.Pass, "__init__", lambda self, *given: (begin(self, *given), passes.append(weakref.ref(self)))[0]
+    )
+    with again(), Worn(base, made_adapters(base, "lora")) as worn:
+        loss = step_loss(contexts_of(worn, short_rows()), short_rows())
+        held = passes[-1]
+        assert held() is not None
+        del loss
+    gc.collect()
+    assert held() is None
+
+
 def test_control_positions_of_the_last_layer(monkeypatch):
     """What runs again looks at the read positions alone, as the last layer did."""
     base = tiny_base("qwen3")
@@ -90,5 +110,5 @@ def test_control_positions_of_the_last_layer(monkeypatch):
     whole = loss_and_gradient(base, adapters)
     under = packed._under
     monkeypatch.setattr(packed, "_resumed", lambda base, made, look: under(base, made))
-    with again(), pytest.raises((RuntimeError, AssertionError)):  # shapes differ, or what is kept does
+    with again(), pytest.raises((RuntimeError, AssertionError, Attended)):
         assert_equal(loss_and_gradient(base, adapters), whole)

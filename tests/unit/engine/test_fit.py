@@ -151,12 +151,14 @@ def test_a_row_too_many_is_tried_sparingly(device):
         fit.run([1], lambda part: (_ for _ in ()).throw(torch.OutOfMemoryError("again")))
 
 
-def test_outside_is_the_same_step():
-    plain, fit = step("qwen3", "soft_prompt", Fit(CPU)), Fit(GPU)
-    fit.outside = True
-    other = step("qwen3", "soft_prompt", fit)
-    assert plain[0] == other[0]
-    assert torch.equal(plain[1], other[1])
+@pytest.mark.parametrize("kind", ["soft_prompt", "lora", "prefix"])
+@pytest.mark.parametrize("device", [CPU, GPU])
+def test_a_sparing_step_is_the_same_step(device, kind):
+    plain, fit = step("qwen3", kind, Fit(CPU)), Fit(device)
+    fit.sparing = True
+    value, gradient = apart(step("qwen3", kind, fit), plain)
+    assert value < 1e-10
+    assert gradient < 1e-5
 
 
 def test_what_a_broken_try_held_is_let_go():

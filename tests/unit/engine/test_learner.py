@@ -4,11 +4,13 @@ import math
 from itertools import pairwise
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tiny_arms import made_adapter, tiny_base
 from tuneoff.core.rungs import LAST, RUNGS
-from tuneoff.engine.learner import Schedule
+from tuneoff.engine.learner import Group, Learner, Schedule
 
 
 def test_rates_rise_and_then_fall_to_a_tenth():
@@ -84,3 +86,32 @@ def test_a_rung_is_reached_at_a_check(schedule, records):
 def test_with_few_checks_the_rungs_fall_together(checks, reached):
     schedule = Schedule(epochs=2, batch_size=8, checks=checks)
     assert [schedule.rung_step(160, rung) for rung in range(1, LAST + 1)] == reached
+
+
+@pytest.mark.parametrize("name", ["prefix", "lora"])
+def test_a_learner_that_is_read_back_goes_on_as_it_was(tmp_path, name):
+    """Moments lie in memory as their parameters do: the fused optimiser walks it as it lies."""
+
+    def learner():
+        base = tiny_base(dtype=torch.float32)
+        adapter = made_adapter(base, name, nudge=0.0)
+        named = {f"{at}/{key}": p for at, own in adapter.tensors.items() for key, p in own.items()}
+        return Learner([Group(named, 0.01)], Schedule(), 40)
+
+    def step(learner, at):
+        gen = torch.Generator().manual_seed(at)
+        learner.begin()
+        for p in learner.parameters.values():
+            p.grad = torch.randn(p.shape, generator=gen)
+        learner.step_on(0.0)
+
+    whole, broken, other = learner(), learner(), learner()
+    for at in range(6):
+        step(whole, at)
+    for at in range(3):
+        step(broken, at)
+    broken.save(tmp_path / "aside")
+    other.load(tmp_path / "aside")
+    for at in range(3, 6):
+        step(other, at)
+    assert all(torch.equal(p, other.parameters[key]) for key, p in whole.parameters.items())
