@@ -22,6 +22,7 @@ SPEED = {
     "score_4_fewshot": "score",
     "score_4": "score",
     "limit": "limit",
+    "int8": "int8",
     "usual_way": "usual_way",
 }
 JUDGE = {

@@ -76,6 +76,7 @@ def _torch() -> dict[str, Any]:
     import torch
 
     from tuneoff.models.device import pick_device, pick_dtype
+    from tuneoff.models.int8 import int8_speed
 
     device = pick_device("auto")
     dtype = pick_dtype("auto", device)
@@ -88,6 +89,7 @@ def _torch() -> dict[str, Any]:
         "device": str(device),
         "dtype": str(dtype).removeprefix("torch."),
         "weight_bytes": dtype.itemsize,
+        "int8_speed": int8_speed(),
     }
 
 
@@ -172,6 +174,9 @@ def _meaning(facts: dict[str, Any]) -> list[tuple[str, str]]:
             "fine-tuning",
         ),
     ]
+    if facts["device"] == "cpu":
+        pays = "int8 = true under [model] may pay" if facts["int8_speed"] > 1 else "int8 = true would not pay"
+        lines.append(("8 bits", f"a matmul is {facts['int8_speed']:.2g} times as fast as in float32: {pays}"))
     if tried := facts.get("tried"):
         lines.append(("model", f"{tried['model']} {_ways(tried)}"))
     if not facts["models"]:

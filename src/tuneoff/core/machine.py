@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 __all__ = ["Machine", "this_machine"]
 
-UNITS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "amx_int8")
+UNITS = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
 CGROUP = Path("/sys/fs/cgroup")
 
 

@@ -332,9 +332,9 @@ class Worn:
         return all(roles == {"embed"} for roles in placed) and self.ways().packs
 
     def ways(self) -> Ways:
-        """How the base can be run; tried once for each base, before anything is worn."""
-        bare = Worn(self.base, packed=False)
-        return ways(self.base, lambda: Trial(self.base, bare.run, bare.masks))
+        """How the base can be run; tried once for each base, without any rounding, before anything is worn."""
+        bare = Worn(self.base.exact, packed=False)
+        return ways(bare.base, lambda: Trial(bare.base, bare.run, bare.masks))
 
     @property
     def make_plan(self) -> MakePlan:

@@ -18,14 +18,33 @@ class Base:
     """net: a causal language model with frozen weights, in eval mode (so its dropout is off).
 
     fingerprint: content hash of weights, tokenizer and configuration. origin: where it came from, for artifacts.
+    exact: the base that this one computes the same as, but for rounding; itself, unless told.
     """
 
-    def __init__(self, net: nn.Module, tokenizer, *, fingerprint: str, template: str = "auto", origin=None):
+    def __init__(
+        self,
+        net: nn.Module,
+        tokenizer,
+        *,
+        fingerprint: str,
+        template: str = "auto",
+        origin=None,
+        exact: "Base | None" = None,
+    ):
         self.net = net.eval().requires_grad_(False)
         self.tokenizer = tokenizer
         self.chat = Chat(tokenizer, template)
         self.fingerprint = fingerprint
         self.origin = origin
+        self.exact = exact or self
+
+    @cached_property
+    def int8(self) -> "Base":
+        """The same with the matmuls of its layers in 8 bits, on the same weights (models/int8.py)."""
+        from tuneoff.models.int8 import int8_net
+
+        told = {"template": self.chat.template, "origin": self.origin, "exact": self}
+        return Base(int8_net(self), self.tokenizer, fingerprint=f"{self.fingerprint}-int8", **told)
 
     @property
     def device(self) -> torch.device:

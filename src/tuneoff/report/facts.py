@@ -17,7 +17,7 @@ from tuneoff.report.advice import order_lines, reason_lines
 from tuneoff.report.beside import BesideTable, beside
 from tuneoff.report.errors import Errors, errors
 from tuneoff.report.folder import LEDGER, study_file
-from tuneoff.report.words import CHOSEN, Measure
+from tuneoff.report.words import CHOSEN, Measure, rounded
 from tuneoff.study.advice.advice import ADVICE, compare_opinion, read_advice
 from tuneoff.study.budget.spending import PhaseTime, compare
 from tuneoff.study.outcome import JobRow, Outcome
@@ -110,7 +110,7 @@ class Disagreement:
 class Spent:
     """What the run took, over all jobs. restarts: jobs begun again after an interruption.
 
-    shortened: per job whose prompts did not all fit, how many records were cut or lost demonstrations.
+    remarks: what else is to be known of the jobs: records that were cut to fit, a training in 8 bits.
     """
 
     jobs: int
@@ -119,7 +119,7 @@ class Spent:
     train_s: float
     score_s: float
     failures: tuple[str, ...]
-    shortened: tuple[str, ...]
+    remarks: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +190,7 @@ def facts(
         changes=tuple(told(change, verdict) for change in verdict.changes),
         disagreements=_disagreements(answers, rows, texts),
         beside=beside([row.standing for row in rows], jobs, ledger.axes(), measure),
-        spent=_spent(ledger, jobs),
+        spent=_spent(ledger, jobs, verdict.facts.get("machine", {})),
         commands=_commands(folder, study_file(ledger, folder), verdict.recommended, jobs),
         errors=_errors(verdict, answers, texts),
         advised=_advised(folder, verdict),
@@ -311,7 +311,7 @@ def _telling(found: Disagreement) -> tuple:
     return -_apart(found.said), round(lean, 9), found.record
 
 
-def _spent(ledger: Ledger, jobs: Sequence[JobRow]) -> Spent:
+def _spent(ledger: Ledger, jobs: Sequence[JobRow], machine: Mapping) -> Spent:
     named = {job.key: f"{job.arm}, seed {job.seed + 1}" for job in jobs}
     cut = {(row["job"], row["detail"]): None for row in ledger.events() if row["what"] == "shortened"}
     return Spent(
@@ -321,7 +321,7 @@ def _spent(ledger: Ledger, jobs: Sequence[JobRow]) -> Spent:
         train_s=sum(job.cost.train_s for job in jobs),
         score_s=sum(job.cost.score_s for job in jobs),
         failures=tuple(f"{job.arm}, seed {job.seed + 1}: {job.why}" for job in jobs if job.status == "failed"),
-        shortened=tuple(f"{named[job]}, {detail}" for job, detail in cut if job in named),
+        remarks=(*rounded(machine.get("int8")), *(f"{named[job]}, {detail}" for job, detail in cut if job in named)),
     )
 
 

@@ -192,7 +192,7 @@ def _commands(facts: Facts) -> Text:
     spent = facts.spent
     jobs = f"{count(spent.done)} of {count(spent.jobs)} jobs done"
     times = f"{seconds(spent.train_s)} of training and preparing, {seconds(spent.score_s)} of testing"
-    lines = [f"{jobs}, {times}.", *(f"failed: {failure}" for failure in spent.failures), *spent.shortened, ""]
+    lines = [f"{jobs}, {times}.", *(f"failed: {failure}" for failure in spent.failures), *spent.remarks, ""]
     for command in facts.commands[:3]:
         lines += [f"# {command.purpose}", command.line]
     return Text("\n".join(lines))

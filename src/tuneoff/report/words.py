@@ -15,6 +15,7 @@ __all__ = [
     "count",
     "marks",
     "probability",
+    "rounded",
     "says",
     "seconds",
     "size",
@@ -159,6 +160,14 @@ def tried(trials: Mapping[str, Mapping[str, int]]) -> list[str]:
         f"{family} {sum(arms.values())} ({', '.join(f'{arm} {number}' for arm, number in arms.items())})"
         for family, arms in trials.items()
     ]
+
+
+def rounded(int8: Mapping | None) -> list[str]:
+    """What a training in 8 bits changed, where there was one."""
+    if not int8:
+        return []
+    told = f"a right answer's log-probability moved by {int8['nats']:.2g} nats, a gradient by {int8['gradient']:.0%}"
+    return [f"trained in 8 bits (on {int8['records']} records {told} of its length), answered in float32"]
 
 
 KINDS = {"different": "different", "practically_equal": "practically equal", "open": "open"}

@@ -88,6 +88,11 @@ class Arm:
         return bool(self.stages) or (self.prompt is not None and self.prompt.method.random)
 
     @property
+    def frozen(self) -> bool:
+        """Whether the model's own weights stay as they are, as far as its methods tell."""
+        return not self.given and not any(isinstance(part.method, WeightMethod) for part in self.parts)
+
+    @property
     def in_company(self) -> bool:
         """Whether it can train in one pass with others: one stage, of adapters, on the person's records."""
         if len(self.stages) != 1 or self.given or self.stages[0].course:

@@ -24,10 +24,13 @@ import torch
 from tuneoff.core.budget import Budget, parse_budget
 from tuneoff.core.errors import ResourceError
 from tuneoff.core.files import disk_guard
+from tuneoff.data.prompt import Prompt
 from tuneoff.engine.attach import Worn
+from tuneoff.engine.rounding import measure_rounding
 from tuneoff.evaluation.run import metric_named
 from tuneoff.models.base import Base
 from tuneoff.models.device import measure_machine
+from tuneoff.models.int8 import check_int8
 from tuneoff.study.advice.adviser import keep_advice
 from tuneoff.study.arm import Job
 from tuneoff.study.axes.take import due, take_axes
@@ -46,7 +49,9 @@ from tuneoff.study.work import Worker
 
 __all__ = ["conduct", "open_base"]
 
-MACHINE = ("device", "threads", "forward_tokens_per_s")
+MACHINE = ("device", "threads", "forward_tokens_per_s", "int8")
+ROUNDED = 16
+"records that what 8 bits change is measured on"
 LONG_S = 600.0
 "a budget in which a first opinion has its place"
 
@@ -84,8 +89,9 @@ def conduct(
         watch.phase(f"loading {plan.spec.model.name}")
         base = open_base()
         same_base(ledger, base, folder)
-        Worker(plan, base, folder).check_lengths()
-        _record_machine(ledger, base)
+        worker = Worker(plan, base, folder)
+        worker.check_lengths()
+        _record_machine(ledger, worker)
         if not ledger.begun() and _room_for_advice(plan.spec):
             _advise(Worker(plan, base, folder), ledger, watch)
         _fit_to_budget(held, base, folder, watch)
@@ -244,9 +250,19 @@ def _judged(folder: Path, ledger: Ledger) -> bool:
     return bool(events) and events[-1]["what"] == "verdict" and (folder / "verdict.json").is_file()
 
 
-def _record_machine(ledger: Ledger, base: Base) -> None:
+def _record_machine(ledger: Ledger, worker: Worker) -> None:
     ledger.note("", "run", f"torch {torch.__version__}, {torch.get_num_threads()} threads")
-    ledger.note("", "machine", json.dumps(measure_machine(base) | Worn(base).ways()._asdict()))
+    told = measure_machine(worker.base) | Worn(worker.base).ways()._asdict()
+    if worker.plan.spec.model.int8:
+        check_int8(worker.base)
+        told["int8"] = _rounding(worker)
+    ledger.note("", "machine", json.dumps(told))
+
+
+def _rounding(worker: Worker) -> dict[str, float]:
+    """What 8 bits change and gain, on training records."""
+    prompt = Prompt(instruction=worker.task.instruction, template=worker.plan.spec.prompt.template)
+    return measure_rounding(worker.base, worker.encode(prompt, worker.plan.data.train[:ROUNDED]))._asdict()
 
 
 def _enter(ledger: Ledger, plan: Plan, ground: str) -> None:

@@ -43,6 +43,7 @@ class ModelSpec(Knobs):
     name: str = knob("smollm2-135m-instruct", "an embedded name, a Hugging Face id, a folder, or a .gguf file")
     device: str = knob("auto", "auto, cpu, cuda, cuda:0, mps")
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = knob("auto", "number format of the frozen weights")
+    int8: bool = knob(False, "train on the layers in 8 bits, where the processor has units for it; tests stay exact")
     template: Literal["auto", "chat", "plain"] = knob("auto", "auto: the model's chat template where it has one")
     trust_remote_code: bool = knob(False, "run the code that a hub repository carries")
 

@@ -74,7 +74,11 @@ class Answered(NamedTuple):
 
 
 class Worker:
-    """Does the jobs of one plan on one base, keeping what they share: contexts, and scores of untuned prompts."""
+    """Does the jobs of one plan on one base, keeping what they share: contexts, and scores of untuned prompts.
+
+    Where the study asks for 8 bits, what is trained, and checked while it trains, is so on the base in 8 bits; every
+    answer that a figure stands on comes from the base itself.
+    """
 
     def __init__(self, plan: Plan, base: Base, folder: Path, cache_bytes: int | None = None):
         self.plan, self.base, self.folder = plan, base, folder
@@ -113,10 +117,10 @@ class Worker:
     def _pause(self, job: Job, rung: int, tuned: Tuned, curves: Sequence[Trained]) -> Fitted:
         """Validation outcomes at a rung; a job that was broken off behind its check answers anew."""
         checked = self._checked.pop(job.key, None)
-        answers = checked[-1] if checked else self._answers(tuned, self.plan.data.validation).answers
+        answers = checked[-1] if checked else self._answers(tuned, self.plan.data.validation, self._trunk(job)).answers
         return Fitted(
             outcomes=self._outcomes(job, "validation", answers, rung),
-            points=self._points(job, curves),
+            points=_points(job, curves),
             cost=Cost(train_s=sum(c.seconds for c in curves), train_tokens=sum(c.tokens for c in curves)),
         )
 
@@ -124,7 +128,7 @@ class Worker:
         """From what was trained to validation outcomes and a saved bundle."""
         began = time.perf_counter()
         tuned = self._calibrated(job, tuned)
-        answered = self._answers(tuned, self.plan.data.validation, self._best_checked(job, curves))
+        answered = self._answers(tuned, self.plan.data.validation, self.base, self._best_checked(job, curves))
         size = save_tuned(tuned, self.place(job), self.base)
         cost = Cost(
             prompt_tokens=answered.prompt_tokens,
@@ -135,7 +139,7 @@ class Worker:
             artifact_bytes=size,
         )
         outcomes = self._outcomes(job, "validation", answered.answers)
-        return Fitted(outcomes=outcomes, points=self._points(job, curves), cost=cost, shortened=answered.shortened)
+        return Fitted(outcomes=outcomes, points=_points(job, curves), cost=cost, shortened=answered.shortened)
 
     def test(self, job: Job, cost: Cost) -> Fitted:
         """Answer the sealed test set with what the job left behind. cost: what fitting cost."""
@@ -144,7 +148,7 @@ class Worker:
         if job.arm.baseline:
             answered = Answered(self._baseline(job, records), cost.prompt_tokens, "")
         else:
-            answered = self._answers(self.tuned(job), records)
+            answered = self._answers(self.tuned(job), records, self.base)
         score_s = time.perf_counter() - began
         return Fitted(
             outcomes=self._outcomes(job, "test", answered.answers),
@@ -227,7 +231,7 @@ class Worker:
     def _fresh(self, job: Job, number: int, stage: Stage) -> list[Adapter]:
         """The stage's adapters as they start; none where it trains the model's own weights."""
         return [
-            new_adapter(self.base, part.method, self.task, job.stream("init", number, part.name))
+            new_adapter(self._trunk(job), part.method, self.task, job.stream("init", number, part.name))
             for part in stage.parts
             if isinstance(part.method, AdapterMethod)
         ]
@@ -238,7 +242,7 @@ class Worker:
         """A stage as the training loop takes it; what learns are the adapters, or else the base's own weights."""
         stage = job.arm.stages[number]
         self._checked[job.key] = []  # of this attempt at this stage alone
-        worn = before.wearing(self.base, adapters, weights=weights)
+        worn = before.wearing(self._trunk(job), adapters, weights=weights)
         learning = [_named(adapter, place) for place, adapter in enumerate(adapters)] or [weights]
         examples, check = self._lesson(job, stage, before.prompt, worn)
         return Trainee(
@@ -250,6 +254,10 @@ class Worker:
             raced=job.raced and number == len(job.arm.stages) - 1,
             aside=self._aside(job, number),
         )
+
+    def _trunk(self, job: Job) -> Base:
+        """What the job's arm is trained and checked on."""
+        return self.base.int8 if self.plan.spec.model.int8 and job.arm.frozen else self.base
 
     def _trainable(self, part: Part) -> list[str]:
         """The weights that a method trains; in 16 bits AdamW's steps would be rounded away."""
@@ -301,17 +309,17 @@ class Worker:
             scores = label_scores(worn, self.task, examples, cache=self.cache, scorer=self._score)
         return replace(tuned, prior=tuple(label_prior(scores)))
 
-    def _best_checked(self, job: Job, curves: Sequence[Trained]) -> list[Answer] | None:
-        """The answers at the check whose tensors are kept; None where another process has them."""
+    def _best_checked(self, job: Job, curves: Sequence[Trained]) -> list[Answer]:
+        """The answers at the check whose tensors are kept; none where another process has them, or they are rounded."""
         checked = self._checked.pop(job.key, [])
         since = len(curves[-1].points) - curves[-1].points.index(curves[-1].best) if curves else 0
-        return checked[-since] if 0 < since <= len(checked) else None
+        return checked[-since] if 0 < since <= len(checked) and self._trunk(job) is self.base else []
 
-    def _answers(self, tuned: Tuned, records: Sequence[Record], known: list[Answer] | None = None) -> Answered:
+    def _answers(self, tuned: Tuned, records: Sequence[Record], base: Base, known: Sequence[Answer] = ()) -> Answered:
         """known: the answers, where they were given already."""
-        with tuned.worn(self.base) as worn:
+        with tuned.worn(base) as worn:
             examples = self.encode(tuned.prompt, records, worn.taken)
-            answers = known or answer_examples(
+            answers = list(known) or answer_examples(
                 worn, self.task, examples, cache=self.cache, prior=tuned.prior, scorer=self._score
             )
         prompt_tokens = worn.taken + sum(len(example.ids.prompt) for example in examples) / len(examples)
@@ -346,26 +354,6 @@ class Worker:
             for answer, record in zip(answers, records)
         ]
 
-    def _points(self, job: Job, curves: Sequence[Trained]) -> list[Point]:
-        """The curve, stages one behind the other; a course has no figure on the person's task."""
-        points, offset = [], 0
-        for stage, curve in zip(job.arm.stages, curves):
-            for point in curve.points:
-                value = None if stage.course else point.check.value
-                step = offset + point.step
-                points.append(
-                    Point(
-                        job=job.key,
-                        step=step,
-                        records=point.records,
-                        train_loss=point.train_loss,
-                        value=value,
-                        seconds=point.seconds,
-                    )
-                )
-            offset += curve.points[-1].step
-        return points
-
     def _aside(self, job: Job, stage: int) -> Path:
         return self.folder / "aside" / f"{job.key}-{stage}-2.safetensors"  # 2: its form; an older file is not found
 
@@ -380,6 +368,17 @@ class Worker:
             return 0
         longest = max(len(self.base.chat.answer_ids(record.target)) for record in self.plan.data.train)
         return min(MOST_NEW_TOKENS, longest + longest // 4 + 1)
+
+
+def _points(job: Job, curves: Sequence[Trained]) -> list[Point]:
+    """The curve, stages one behind the other; a course has no figure on the person's task."""
+    points, offset = [], 0
+    for stage, curve in zip(job.arm.stages, curves):
+        for step, seen, loss, check, seconds in curve.points:
+            at, value = offset + step, None if stage.course else check.value
+            points.append(Point(job=job.key, step=at, records=seen, train_loss=loss, value=value, seconds=seconds))
+        offset += curve.points[-1].step
+    return points
 
 
 def _shortened(examples: Sequence[Example]) -> str:

@@ -40,6 +40,7 @@ def facts():
         "device": "cuda:0",
         "dtype": "bfloat16",
         "weight_bytes": 2,
+        "int8_speed": 3.1,
         "extras": {"hub": None},
         "cache": "/cache",
         "disk_free_bytes": {"/cache": 500e9, "/home": 500e9},
@@ -100,6 +101,7 @@ def test_a_model_that_cannot_be_packed(facts):
 
 def test_a_server_with_gpus(facts):
     rows = module._rows(facts)
+    assert "8 bits" not in dict(rows)
     assert ("GPU", "NVIDIA H200, 150.0 GB; NVIDIA H200, 150.0 GB, driver 570.1") in rows
     assert ("processor", "64 cores, avx2, avx512f, amx_bf16") in rows
     assert ("runs on", "cuda:0 in bfloat16") in rows
@@ -116,9 +118,11 @@ def test_what_is_wrong_or_unknown_is_said(facts):
     assert rows["GPU"].startswith("driver 570.1 is there, but this torch cannot use it")
     assert rows["processor"] == "64 cores; its vector units could not be found out"
     assert rows["beware"].startswith("there is little room on the disk")
-    facts |= {"driver": None, "units": [], "models": {"m": {"path": "/m", "bytes": 5e8}}}
+    assert rows["8 bits"] == "a matmul is 3.1 times as fast as in float32: int8 = true under [model] may pay"
+    facts |= {"driver": None, "units": [], "int8_speed": 0.04, "models": {"m": {"path": "/m", "bytes": 5e8}}}
     rows = dict(module._rows(facts))
     assert rows["GPU"] == "none"
     assert rows["processor"] == "64 cores, no vector units that speed up a model"
     assert rows["model"] == "m, 0.5 GB, /m"
+    assert rows["8 bits"] == "a matmul is 0.04 times as fast as in float32: int8 = true would not pay"
     assert "first run" not in rows

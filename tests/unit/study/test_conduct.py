@@ -9,7 +9,9 @@ from filelock import FileLock
 
 from conducted import ARMS, Study, tiny
 from tiny_study import put_rows, rows, standings
-from tuneoff.core.errors import ResourceError, StudyError
+from tuneoff.core.errors import ConfigError, ResourceError, StudyError
+from tuneoff.report.facts import facts
+from tuneoff.report.folder import open_ledger
 from tuneoff.study.store import Ledger
 from tuneoff.study.work import Worker
 
@@ -320,6 +322,21 @@ def test_over_long_records_are_found_before_anything_runs(base, tmp_path):
     assert study.jobs() == {}
     verdict = study.conduct(("zero_shot",), data=everything | {"too_long": "truncate_right"})
     assert all(s.mean is not None for s in verdict.standings)
+
+
+def test_a_study_in_8_bits_tells_what_they_change(base, tmp_path, monkeypatch):
+    study = Study(tmp_path, base)
+    monkeypatch.setattr("tuneoff.models.int8.int8_speed", lambda: 0.5)
+    with pytest.raises(ConfigError, match="no faster in 8 bits"):
+        study.conduct(("zero_shot", "lora"), model={"int8": True})
+    monkeypatch.setattr("tuneoff.models.int8.int8_speed", lambda: 2.0)
+    verdict = study.conduct(("zero_shot", "lora"), model={"int8": True})
+    told = verdict.facts["machine"]["int8"]
+    assert told["records"] == 16
+    assert 0 < told["nats"] < 1
+    assert 0 < told["gradient"] < 1
+    (remark,) = facts(verdict, open_ledger(study.run), folder=study.run).spent.remarks
+    assert remark.startswith("trained in 8 bits (on 16 records a right answer's log-probability moved by")
 
 
 def test_a_failure_at_the_test_is_a_row_too(base, tmp_path, monkeypatch):

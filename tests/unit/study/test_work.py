@@ -123,8 +123,23 @@ def test_what_an_attempt_that_broke_off_answered_is_not_kept(worker, monkeypatch
         work.fit(job(work, "lora"))
     fitted = work.fit(job(work, "lora"))
     told = [o.stats[0] for o in fitted.outcomes if o.metric == "nll"]
-    again = work._answers(work.tuned(job(work, "lora")), work.plan.data.validation).answers
+    again = work._answers(work.tuned(job(work, "lora")), work.plan.data.validation, work.base).answers
     assert told == pytest.approx([answer.nll for answer in again], abs=1e-5)
+
+
+@pytest.mark.parametrize(("entry", "rounded"), [("lora", True), ("lora -> soft_prompt", True), ("full -> lora", False)])
+def test_in_8_bits_it_is_trained_and_in_full_it_answers(worker, base, entry, rounded):
+    exact, short = worker(entry), worker(entry, model={"int8": True}, run="short")
+    before = weights(base)
+    losses = [[point.train_loss for point in work.fit(job(work, entry)).points] for work in (exact, short)]
+    assert same(before, base)
+    assert (losses[0] != losses[1]) == rounded, "an arm that trains the model's own weights does so in full"
+    assert losses[0] == pytest.approx(losses[1], rel=0.1)
+    told = {o.record: o.stats[0] for o in short.fit(job(short, entry)).outcomes if o.metric == "nll"}
+    records, tuned = short.plan.data.validation, short.tuned(job(short, entry))
+    in_full, in_8_bits = ([a.nll for a in exact._answers(tuned, records, on).answers] for on in (base, base.int8))
+    assert [told[record.id] for record in records] == pytest.approx(in_full, abs=1e-5)
+    assert in_8_bits != pytest.approx(in_full, abs=1e-5)
 
 
 def test_the_same_job_twice_is_the_same_to_the_bit(worker):

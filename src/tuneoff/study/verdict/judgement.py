@@ -107,7 +107,7 @@ class Verdict:
     the preference that the study set), unchecked (by limit, the arms that could not be held to it), front (arms than
     which none is better for less, cheapest first), trials (settings tried, by family and arm), sizes (curves over
     training records and where they cross, study/curve.py), measured_on (model and numbers of records), machine (where
-    times were measured).
+    times were measured; int8: what 8 bits changed, engine/rounding.py).
     """
 
     metric: str
