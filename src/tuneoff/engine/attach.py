@@ -26,10 +26,10 @@ from tuneoff.engine.past import Past, attention_masks
 from tuneoff.engine.rows import Rows, joined
 from tuneoff.engine.trial import Trial
 from tuneoff.engine.ways import Ways, ways
-from tuneoff.models.adapt import AdapterMethod, KeyValues, LowRank, Site
+from tuneoff.models.adapt import AdapterMethod, Form, KeyValues, LowRank, Site
 from tuneoff.models.base import Base
 
-__all__ = ["Adapter", "Worn", "new_adapter"]
+__all__ = ["Adapter", "Worn", "new_adapter", "widened"]
 
 READ_SHARE = 0.75  # of the positions; where more are read, running the last layer in two goes saves nothing
 
@@ -351,33 +351,33 @@ class Worn:
         """What a module shall see of x."""
         if not x.is_floating_point():  # the embeddings' input is ids
             return x
-        wide = x.to(_wide(x))
+        wide = widened(x)
         for number, adapter, site in users:
             wide = adapter.method.enter(site, wide, _tensors(adapter, site, wide), self._virtual[number])
         return wide.to(x.dtype)
 
     def left(self, users: Sequence[User], x: Tensor, y: Tensor) -> Tensor:
         """What a module shall have said, where it said y of x."""
-        x = x.to(_wide(y)) if x.is_floating_point() else x
-        out = y.to(_wide(y))
+        x = widened(x) if x.is_floating_point() else x
+        out = widened(y)
         for number, adapter, site in users:
             own = out if site.columns is None else out[..., site.columns]
-            own = self._left(number, adapter, site, x, own)
+            form = self.form_at(User(number, adapter, site), out)
+            if isinstance(form, LowRank):
+                own = low_rank(x, own, [(slice(None), form)])
+            else:
+                own = adapter.method.leave(site, x, own, _tensors(adapter, site, out), self._virtual[number])
             out = own if site.columns is None else _with_columns(out, site, own)
         return out.to(y.dtype)
 
-    def _left(self, number: int, adapter: Adapter, site: Site, x: Tensor, y: Tensor) -> Tensor:
-        """What the adapter makes of a site's output: by its form where a faster way to say that is known."""
-        tensors = _tensors(adapter, site, y)
-        form = adapter.method.form(site, tensors) if self._fast else None
-        if isinstance(form, LowRank):
-            return low_rank(x, y, form.A, form.B)
-        return adapter.method.leave(site, x, y, tensors, self._virtual[number])
+    def form_at(self, user: User, like: Tensor) -> Form | None:
+        """What an adapter amounts to at its site in the numbers of `like`, where the pass under way may take that."""
+        return user.adapter.method.form(user.site, _tensors(user.adapter, user.site, like)) if self._fast else None
 
 
-def _wide(x: Tensor) -> torch.dtype:
+def widened(x: Tensor) -> Tensor:
     """Adapters compute in float32 at least: a scale near 1 does not move in 16 bits."""
-    return torch.promote_types(x.dtype, torch.float32)
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def _tensors(adapter: Adapter, site: Site, like: Tensor) -> dict[str, Tensor]:

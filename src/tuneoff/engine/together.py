@@ -16,13 +16,15 @@ import torch
 from torch import Tensor, nn
 
 from tuneoff.engine.along import led_by
-from tuneoff.engine.attach import User, Worn
+from tuneoff.engine.attach import User, Worn, widened
 from tuneoff.engine.context import Contexts
 from tuneoff.engine.examples import Example
 from tuneoff.engine.loss import Loss, answer_rows, losses_at, trained_places
+from tuneoff.engine.low_rank import Update, low_rank
 from tuneoff.engine.packed import run_packed
 from tuneoff.engine.past import Past, stacked
 from tuneoff.engine.rows import Rows
+from tuneoff.models.adapt import LowRank
 
 __all__ = ["Together", "losses_together"]
 
@@ -111,9 +113,12 @@ class Together:
             x = args[0]
             if not self._spans or not x.is_floating_point():  # the embeddings' input is ids
                 return None
-            parts = enumerate(x.split(self._spans, dim=-2))
-            own = [self.worn[arm].entered(by_arm[arm], part) if arm in by_arm else part for arm, part in parts]
-            return (torch.cat(own, dim=-2), *args[1:])
+            parts = x.split(self._spans, dim=-2)
+            own = [
+                self.worn[arm].entered(by_arm[arm], part) if arm in by_arm else part for arm, part in enumerate(parts)
+            ]
+            changed = any(new is not part for new, part in zip(own, parts))
+            return (torch.cat(own, dim=-2), *args[1:]) if changed else None
 
         return hook
 
@@ -124,11 +129,24 @@ class Together:
                 return self.worn[self._alone].left(by_arm.get(self._alone, ()), x, y)
             if not self._spans:
                 return None
+            if updates := self._updates(by_arm, wide := widened(y)):
+                return low_rank(widened(x), wide, updates).to(y.dtype)
             parts = enumerate(zip(x.split(self._spans, dim=-2), y.split(self._spans, dim=-2)))
             own = [self.worn[arm].left(by_arm[arm], *part) if arm in by_arm else part[1] for arm, part in parts]
             return torch.cat(own, dim=-2)
 
         return hook
+
+    def _updates(self, by_arm: Mapping[int, Sequence[User]], y: Tensor) -> list[Update]:
+        """Each arm's low-rank update of its own rows, where that is all that happens at a module."""
+        updates = []
+        for arm, users in by_arm.items():
+            form = self.worn[arm].form_at(users[0], y) if len(users) == 1 else None
+            if not isinstance(form, LowRank) or users[0].site.columns is not None:
+                return []
+            first = sum(self._spans[:arm])
+            updates.append((slice(first, first + self._spans[arm]), form))
+        return updates
 
 
 def losses_together(

@@ -1,9 +1,10 @@
-"""The low-rank update equals its formula, in value and gradient (float64, to 1e-12)."""
+"""Low-rank updates equal their formula, in value and gradient (float64, to 1e-12), for one's rows and for several's."""
 
 import pytest
 import torch
 
 from tuneoff.engine.low_rank import low_rank
+from tuneoff.models.adapt import LowRank
 
 
 def made(shape, seed):
@@ -11,25 +12,53 @@ def made(shape, seed):
 
 
 X, Y, A, B = made((2, 5, 6), 0), made((2, 5, 7), 1), made((3, 6), 2), made((7, 3), 3)
+C, D = made((2, 6), 4), made((7, 2), 5)
+SENT = made((2, 5, 7), 6).detach()
+WHOLE = [(slice(None), LowRank(A, B))]
+SOME = [(slice(1, 4), LowRank(A, B)), (slice(6, 10), LowRank(C, D))]
 
 
-def test_equals_the_formula_in_value_and_gradient():
-    fast, plain = low_rank(X, Y, A, B), Y + X @ A.T @ B.T
+def written_out(x, y, updates):
+    x, rows = x.flatten(0, 1), list(y.flatten(0, 1))
+    for own, (a, b) in updates:
+        for at in range(len(rows))[own]:
+            rows[at] = rows[at] + b @ (a @ x[at])
+    return torch.stack(rows).view(y.shape)
+
+
+def assert_equal(fast, plain, inputs):
     assert (fast - plain).abs().max() < 1e-12
-    sent = made((2, 5, 7), 4).detach()
-    for one, other in zip(
-        torch.autograd.grad(fast, (X, Y, A, B), sent), torch.autograd.grad(plain, (X, Y, A, B), sent)
-    ):
+    for one, other in zip(torch.autograd.grad(fast, inputs, SENT), torch.autograd.grad(plain, inputs, SENT)):
         assert one.shape == other.shape
         assert (one - other).abs().max() < 1e-12
 
 
+@pytest.mark.parametrize("updates", [WHOLE, SOME], ids=["whole", "some"])
+@pytest.mark.parametrize("part", [False, True], ids=["own", "part"])
+def test_equals_the_formula_in_value_and_gradient(updates, part):
+    """y: a tensor of its own, which is changed in place, or a part of another one, which is not."""
+    y = torch.cat([Y, Y], dim=2)[..., :7] if part else Y * 1.0
+    inputs = [X, Y, A, B, *((C, D) if updates is SOME else ())]
+    before = y.detach().clone()
+    fast = low_rank(X, y, updates)
+    assert torch.equal(y.detach(), before) == part
+    assert_equal(fast, written_out(X, Y, updates), inputs)
+
+
 @pytest.mark.parametrize("frozen", [0, 1, 2, 3])
 def test_what_is_frozen_gets_no_gradient(frozen):
-    parts = [part.detach().requires_grad_(at != frozen) for at, part in enumerate((X, Y, A, B))]
-    low_rank(*parts).sum().backward()
+    x, y, a, b = parts = [part.detach().requires_grad_(at != frozen) for at, part in enumerate((X, Y, A, B))]
+    low_rank(x, y * 1.0, [(slice(None), LowRank(a, b))]).sum().backward()
     assert [part.grad is None for part in parts] == [at == frozen for at in range(4)]
 
 
+def test_who_needs_y_as_it_was_is_told():
+    y = Y.exp()  # its own gradient is made of it
+    with pytest.raises(RuntimeError, match="inplace"):
+        low_rank(X, y, WHOLE).sum().backward()
+
+
 def test_control_the_other_side_of_the_scale():
-    assert (low_rank(X, Y, A, 2 * B) - (Y + X @ A.T @ B.T)).abs().max() > 1e-2
+    doubled = [(slice(None), LowRank(A, 2 * B))]
+    assert (low_rank(X, Y * 1.0, doubled) - written_out(X, Y, WHOLE)).abs().max() > 1e-2
+    assert (low_rank(X, Y * 1.0, SOME) - low_rank(X, Y * 1.0, SOME[:1])).abs().max() > 1e-2
