@@ -20,7 +20,7 @@ from tuneoff.engine.along import led_by
 from tuneoff.engine.attention import fold_plan
 from tuneoff.engine.flex import flex_plan
 from tuneoff.engine.folds import Starts
-from tuneoff.engine.low_rank import low_rank
+from tuneoff.engine.low_rank import frozen_linear, low_rank
 from tuneoff.engine.packed import MakePlan, Pass, new_past, run_below, run_packed
 from tuneoff.engine.past import Past, attention_masks
 from tuneoff.engine.rows import Rows, joined
@@ -364,7 +364,8 @@ class Worn:
             own = out if site.columns is None else out[..., site.columns]
             form = self.form_at(User(number, adapter, site), out)
             if isinstance(form, LowRank):
-                own = low_rank(x, own, [(slice(None), form)])
+                alone = site.module if own is y and frozen_linear(site.module) else None
+                own = low_rank(x, own, [(slice(None), form)], alone)
             else:
                 own = adapter.method.leave(site, x, own, _tensors(adapter, site, out), self._virtual[number])
             out = own if site.columns is None else _with_columns(out, site, own)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from tuneoff.engine.low_rank import frozen_linear
 from tuneoff.models.base import Base
 
 __all__ = ["answer_nll", "log_probabilities", "wide"]
@@ -29,7 +30,7 @@ def answer_nll(base: Base, hidden_NE: Tensor, target_N: Tensor) -> Tensor:
     if not hidden_NE.requires_grad:
         return -log_probabilities(base, hidden_NE, torch.arange(len(target_N), device=target_N.device), target_N)
     head = base.net.get_output_embeddings()
-    if not frozen_linear(head):
+    if not bare(head):
         return functional.cross_entropy(wide(base.head(hidden_NE)), target_N, reduction="none")
     cap = getattr(base.config, "final_logit_softcapping", None) or 0.0
     scaling = getattr(base.config, "logits_scaling", None) or 1.0
@@ -48,15 +49,14 @@ def log_probabilities(base: Base, hidden_NE: Tensor, at_M: Tensor, token_M: Tens
     return torch.cat(parts)
 
 
+def bare(head: nn.Module) -> bool:
+    """Whether the gradient below can be written out for it: a linear layer that learns nothing and wears nothing."""
+    return frozen_linear(head) and not head._forward_hooks and not head._forward_pre_hooks
+
+
 def wide(logits: Tensor) -> Tensor:
     """Half precision is widened before the log-sum-exp; float32 and float64 stay as they are."""
     return logits.float() if logits.dtype.itemsize < 4 else logits
-
-
-def frozen_linear(head: nn.Module) -> bool:
-    """Whether the gradient below can be written out for it: a linear layer that learns nothing and wears nothing."""
-    plain = type(head) is nn.Linear and not head._forward_hooks and not head._forward_pre_hooks
-    return plain and not any(p.requires_grad for p in head.parameters())
 
 
 def _chunks(hidden_NE: Tensor, words: int) -> Iterator[tuple[int, Tensor]]:

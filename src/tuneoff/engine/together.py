@@ -20,7 +20,7 @@ from tuneoff.engine.attach import User, Worn, widened
 from tuneoff.engine.context import Contexts
 from tuneoff.engine.examples import Example
 from tuneoff.engine.loss import Loss, answer_rows, losses_at, trained_places
-from tuneoff.engine.low_rank import Update, low_rank
+from tuneoff.engine.low_rank import Update, frozen_linear, low_rank
 from tuneoff.engine.packed import run_packed
 from tuneoff.engine.past import Past, stacked
 from tuneoff.engine.rows import Rows
@@ -130,7 +130,8 @@ class Together:
             if not self._spans:
                 return None
             if updates := self._updates(by_arm, wide := widened(y)):
-                return low_rank(widened(x), wide, updates).to(y.dtype)
+                alone = module if wide is y and frozen_linear(module) else None
+                return low_rank(widened(x), wide, updates, alone).to(y.dtype)
             parts = enumerate(zip(x.split(self._spans, dim=-2), y.split(self._spans, dim=-2)))
             own = [self.worn[arm].left(by_arm[arm], *part) if arm in by_arm else part[1] for arm, part in parts]
             return torch.cat(own, dim=-2)

@@ -6,7 +6,7 @@ from torch.nn import functional
 
 from tiny_arms import tiny_base
 from tuneoff.engine import head
-from tuneoff.engine.head import answer_nll, frozen_linear, log_probabilities
+from tuneoff.engine.head import answer_nll, bare, log_probabilities
 from tuneoff.models.tiny import ARCHITECTURES
 
 CLOSE = 1e-10
@@ -52,7 +52,7 @@ def test_a_head_that_learns_takes_the_plain_way_and_gets_its_gradient():
     weight = base.net.get_output_embeddings().weight
     weight.requires_grad_()
     try:
-        assert not frozen_linear(base.net.get_output_embeddings())
+        assert not bare(base.net.get_output_embeddings())
         assert_equal(base)
         (gradient,) = torch.autograd.grad(answer_nll(base, states(base), TARGET).sum(), weight)
         assert gradient.abs().max() > 1e-2
@@ -65,11 +65,11 @@ def test_a_head_that_wears_something_takes_the_plain_way():
     layer = base.net.get_output_embeddings()
     handle = layer.register_forward_hook(lambda module, args, y: y * 1.5)
     try:
-        assert not frozen_linear(layer)
+        assert not bare(layer)
         assert_equal(base)
     finally:
         handle.remove()
-    assert frozen_linear(layer)
+    assert bare(layer)
 
 
 @pytest.mark.parametrize("size", [1, 1 << 26])

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tuneoff.engine.low_rank import low_rank
+from tuneoff.engine.low_rank import frozen_linear, low_rank
 from tuneoff.models.adapt import LowRank
 
 
@@ -43,6 +43,26 @@ def test_equals_the_formula_in_value_and_gradient(updates, part):
     fast = low_rank(X, y, updates)
     assert torch.equal(y.detach(), before) == part
     assert_equal(fast, written_out(X, Y, updates), inputs)
+
+
+def test_back_through_the_frozen_projection_at_once():
+    projection = torch.nn.Linear(6, 7).double().requires_grad_(False)
+    assert frozen_linear(projection)
+    inputs = [X, A, B, C, D]
+    assert_equal(low_rank(X, projection(X), SOME, projection), written_out(X, projection(X), SOME), inputs)
+    assert_equal(low_rank(X, projection(X), WHOLE, projection), written_out(X, projection(X), WHOLE), inputs[:3])
+    without = torch.autograd.grad(low_rank(X, projection(X).detach(), WHOLE), X, SENT)[0]
+    whole = torch.autograd.grad(low_rank(X, projection(X), WHOLE, projection), X, SENT)[0]
+    assert (whole - without).abs().max() > 1e-2, "control: the projection's own part of the way back"
+
+
+def test_what_is_no_frozen_projection():
+    projection = torch.nn.Linear(6, 7)
+    assert not frozen_linear(projection), "it learns"
+    projection.requires_grad_(False)
+    projection.forward = lambda x: 2 * x
+    assert not frozen_linear(projection), "it says something else"
+    assert not frozen_linear(torch.nn.Sequential(torch.nn.Linear(6, 7).requires_grad_(False)))
 
 
 @pytest.mark.parametrize("frozen", [0, 1, 2, 3])
