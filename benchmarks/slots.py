@@ -1,8 +1,9 @@
 """Which records meet which side in which slot: the same ones over the run, each side batching them its own way.
 
-Ours sorts by length, as in training (there inside a window of 50 batches, here inside all batches of the run), and
-a slot takes every so-many-th from the shortest to the longest. The peer gets the records in random order, as its own
-loader would shuffle them. Both make as many steps of as many records, and each is credited with its own tokens.
+Ours sorts by length, as in training (there inside a window of 50 batches, here inside all batches of the run). The peer
+gets the records in random order, as its own loader would shuffle them. Each side's batches are then dealt to the slots
+from the cheapest to the dearest and back, so that no cycle meets the short ones of one side and the long ones of the
+other. Both make as many steps of as many records, and each is credited with its own tokens.
 """
 
 import random
@@ -62,11 +63,21 @@ def lesson(examples: Sequence[Example], size: int, steps: int, cycles: int, seed
         raise DataError("too few texts for this benchmark", found=f"{len(examples)}", allowed=f"{wanted} or more")
     drawn = random.Random(seed).sample(list(examples), wanted)
     lengths = [len(example.ids.ids) for example in drawn]
-    sorted_batches = sorted(batches(lengths, size, seed, epoch=0), key=lambda batch: sum(lengths[at] for at in batch))
-    ours = [[drawn[at] for at in batch] for batch in sorted_batches]
+    ours = [[drawn[at] for at in batch] for batch in batches(lengths, size, seed, epoch=0)]
     theirs = [drawn[at : at + size] for at in range(0, wanted, size)]
-    slots = [Slot(ours[at::cycles], theirs[at::cycles]) for at in range(cycles)]
-    return Lesson(slots, theirs[0], size)
+    return Lesson([Slot(*own) for own in zip(_dealt(ours, cycles), _dealt(theirs, cycles))], theirs[0], size)
+
+
+def _dealt(batches: Sequence[Batch], cycles: int) -> list[list[Batch]]:
+    """Each cycle's batches, its cheapest first."""
+    ranked = sorted(batches, key=_positions)
+    rounds = [ranked[at : at + cycles] for at in range(0, len(ranked), cycles)]
+    return [list(each) for each in zip(*(own[::-1] if at % 2 else own for at, own in enumerate(rounds)))]
+
+
+def _positions(batch: Batch) -> int:
+    """With every row padded to the longest."""
+    return len(batch) * max(len(example.ids.ids) for example in batch)
 
 
 def own_tokens(batches: Sequence[Batch], shared: int) -> int:
@@ -91,4 +102,4 @@ def lengths_of(given: Lesson, shared: int) -> dict:
 def _padded(given: Lesson, side: str) -> int:
     """Positions of all rows when each batch is padded to its longest."""
     made = [batch for slot in given.slots for batch in getattr(slot, side)]
-    return sum(len(batch) * max(len(example.ids.ids) for example in batch) for batch in made)
+    return sum(map(_positions, made))
