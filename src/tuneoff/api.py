@@ -7,6 +7,7 @@ from typing import Any
 
 from tuneoff.core.errors import ConfigError, StudyError
 from tuneoff.core.files import write_text
+from tuneoff.models.int8 import check_int8
 from tuneoff.study.bundle import save_tuned
 from tuneoff.study.conduct import conduct, open_base
 from tuneoff.study.plan import make_plan
@@ -63,6 +64,8 @@ def tune(
     if named.baseline:
         raise ConfigError(f"{arm} needs no tuning", fix='name an arm with a model, such as "lora"')
     base = open_base(spec)
+    if plan.in_8_bits(named):
+        check_int8(base)
     worker = Worker(plan, base, Path(out))
     worker.check_lengths()
     job = plan.job(named, 0, 0, plan.ground(base.fingerprint))

@@ -88,6 +88,7 @@ def _measured(console, made, general: Path | None):
     import time
     from tempfile import TemporaryDirectory
 
+    from tuneoff.models.int8 import check_int8
     from tuneoff.study.advice.adviser import compute_of, measure_advice
     from tuneoff.study.budget.forecast import fit_budget
     from tuneoff.study.budget.rates import measure_rates
@@ -98,6 +99,8 @@ def _measured(console, made, general: Path | None):
         began = time.perf_counter()
         base = open_base(made.spec)
         load_s = time.perf_counter() - began
+        if any(made.in_8_bits(arm) for arm in made.racing):
+            check_int8(base)
         with TemporaryDirectory() as folder:
             worker = Worker(made, base, Path(folder))
             worker.check_lengths()

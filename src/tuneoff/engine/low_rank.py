@@ -3,8 +3,9 @@
     out = y + (x A^T) B^T,  dx = g W + (g B) A,  dA = (g B)^T x,  dB = g^T (x A^T)      where y = x W^T + b
 
 Narrow matrices are multiplied the way round that the matmul library is quick at: [r, I] x [I, N] instead of
-[N, I] x [I, r] (2 to 4 times faster on 400 rows, rank 8). The updates are added where y lies, and on the way back where
-g W lies: a second one of each for every projection is memory that has to be found and filled.
+[N, I] x [I, r] (2 to 4 times faster on 400 rows, rank 8). Where y is a tensor of its own (not a part of another one, nor made by a
+projection with a bias, nor 16 bits wide), the updates are added in it, and on the way back in g W: a second one of each
+for every projection is memory that has to be found and filled.
 
 Letters: N rows, I inputs, O outputs, r rank.
 """
@@ -29,7 +30,9 @@ def low_rank(x: Tensor, y: Tensor, updates: Sequence[Update], frozen: nn.Module 
     y itself with the updates added, where it is nobody's part; nobody else may need it as it was. frozen: the module
     that made y of x, where `frozen_linear` says so; the gradient then goes back through both at once.
     """
-    y = y.clone() if y._is_view() else y
+    if y._is_view():
+        frozen = frozen if y._base.numel() == y.numel() else None  # of a part, the whole's own way back is needed too
+        y = y.clone()
     y, weight = (y, None) if frozen is None else (y.detach(), frozen.weight)
     narrow = (tensor for _, form in updates for tensor in form)
     return _LowRank.apply(x, y, weight, [rows for rows, _ in updates], *narrow)

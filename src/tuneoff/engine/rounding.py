@@ -20,15 +20,16 @@ from tuneoff.engine.loss import step_loss
 from tuneoff.models.base import Base
 from tuneoff.models.soft import SoftPromptMethod
 
-__all__ = ["Rounding", "measure_rounding"]
+__all__ = ["VIRTUAL", "Rounding", "measure_rounding"]
 
 TIMES = 3
+VIRTUAL = 20  # words of the soft prompt
 TASK = Task(name="rounding", kind="text")
 
 
 class Rounding(NamedTuple):
-    """nats: mean distance of a right answer's log-probability, behind a soft prompt of 20 words. gradient: distance of
-    that prompt's gradient, as a share of its length. speed: of a step forward and backward, 1 in full."""
+    """nats: mean distance of a right answer's log-probability, behind a soft prompt of VIRTUAL words. gradient: how far
+    that prompt's gradient is off, as a share of its length. speed: of a step forward and backward, 1 in full."""
 
     records: int
     nats: float
@@ -52,7 +53,7 @@ def measure_rounding(base: Base, examples: Sequence[Example]) -> Rounding:
 
 
 class _Step(NamedTuple):
-    """nats: [R]. gradient: [20, width]."""
+    """nats: [R]. gradient: [VIRTUAL, width]."""
 
     nats: Tensor
     gradient: Tensor
@@ -60,7 +61,7 @@ class _Step(NamedTuple):
 
 
 def _step(base: Base, examples: Sequence[Example]) -> _Step:
-    adapter = new_adapter(base, SoftPromptMethod(start="vocabulary"), TASK, seed=0)
+    adapter = new_adapter(base, SoftPromptMethod(length=VIRTUAL, start="vocabulary"), TASK, seed=0)
     shared = examples[0].ids.prompt[: shared_start([example.ids.prompt for example in examples])]
     with Worn(base, [adapter]) as worn:
         began = time.perf_counter()

@@ -116,29 +116,31 @@ class Int8Linear:
         self.near_weight, self.scale = rounded, scale[:, 0]
 
     def __call__(self, x: Tensor) -> Tensor:
-        y = _Int8Matmul.apply(x.flatten(0, -2), self).unflatten(0, x.shape[:-1])
+        y = _Int8Matmul.apply(x, self)
         return y if self.bias is None else y + self.bias
 
 
 class _Int8Matmul(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x_NI, held):
-        ctx.held = held
+    def forward(ctx, x, held):
+        ctx.held, x_NI = held, x.flatten(0, -2)
         near = x_NI.index_fill(1, held.far, 0)
         x8, scale = _rounded(near)
         y = torch._int_mm(x8, held.near_weight.T).to(x_NI.dtype).mul_(scale).mul_(held.scale)
         y.addmm_(x_NI[:, held.far], held.far_weight.T)
         spread = near.square().mean(1, keepdim=True).sqrt()
         peaked = (scale * LARGEST > PEAK * spread).flatten().nonzero().flatten()
-        return y.index_copy_(0, peaked, x_NI[peaked] @ held.weight.T) if len(peaked) else y
+        y.index_copy_(0, peaked, x_NI[peaked] @ held.weight.T)
+        return y.view(*x.shape[:-1], -1)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, g_NO):
-        held = ctx.held
+    def backward(ctx, g):
+        held, g_NO = ctx.held, g.flatten(0, -2)
         g8, scale = _rounded(g_NO * held.scale)
         sent = torch._int_mm(g8, held.near_weight).to(g_NO.dtype).mul_(scale)
-        return sent.index_copy_(1, held.far, g_NO @ held.far_weight), None
+        sent.index_copy_(1, held.far, g_NO @ held.far_weight)
+        return sent.view(*g.shape[:-1], -1), None
 
 
 def _rounded(x: Tensor) -> tuple[Tensor, Tensor]:

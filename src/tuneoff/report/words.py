@@ -167,7 +167,8 @@ def rounded(int8: Mapping | None) -> list[str]:
     if not int8:
         return []
     told = f"a right answer's log-probability moved by {int8['nats']:.2g} nats, a gradient by {int8['gradient']:.0%}"
-    return [f"trained in 8 bits (on {int8['records']} records {told} of its length), answered in float32"]
+    speed = f"a step ran {int8['speed']:.2g} times as fast"
+    return [f"trained in 8 bits (on {int8['records']} records {told} of its length; {speed}), judged in float32"]
 
 
 KINDS = {"different": "different", "practically_equal": "practically equal", "open": "open"}

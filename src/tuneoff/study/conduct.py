@@ -26,12 +26,13 @@ from tuneoff.core.errors import ResourceError
 from tuneoff.core.files import disk_guard
 from tuneoff.data.prompt import Prompt
 from tuneoff.engine.attach import Worn
-from tuneoff.engine.rounding import measure_rounding
+from tuneoff.engine.rounding import VIRTUAL, measure_rounding
 from tuneoff.evaluation.run import metric_named
 from tuneoff.models.base import Base
 from tuneoff.models.device import measure_machine
 from tuneoff.models.int8 import check_int8
 from tuneoff.study.advice.adviser import keep_advice
+from tuneoff.study.advice.alignment import affordable
 from tuneoff.study.arm import Job
 from tuneoff.study.axes.take import due, take_axes
 from tuneoff.study.budget.budgeted import Budgeted
@@ -51,7 +52,7 @@ __all__ = ["conduct", "open_base"]
 
 MACHINE = ("device", "threads", "forward_tokens_per_s", "int8")
 ROUNDED = 16
-"records that what 8 bits change is measured on"
+"records at most that what 8 bits change is measured on"
 LONG_S = 600.0
 "a budget in which a first opinion has its place"
 
@@ -253,16 +254,18 @@ def _judged(folder: Path, ledger: Ledger) -> bool:
 def _record_machine(ledger: Ledger, worker: Worker) -> None:
     ledger.note("", "run", f"torch {torch.__version__}, {torch.get_num_threads()} threads")
     told = measure_machine(worker.base) | Worn(worker.base).ways()._asdict()
-    if worker.plan.spec.model.int8:
-        check_int8(worker.base)
-        told["int8"] = _rounding(worker)
+    if any(worker.plan.in_8_bits(arm) for arm in worker.plan.racing):
+        told["int8"] = _machine(ledger).get("int8") or _rounding(worker)
     ledger.note("", "machine", json.dumps(told))
 
 
 def _rounding(worker: Worker) -> dict[str, float]:
-    """What 8 bits change and gain, on training records."""
+    """What 8 bits change and gain, on training records. Raises ConfigError where they are no gain."""
+    check_int8(worker.base)
     prompt = Prompt(instruction=worker.task.instruction, template=worker.plan.spec.prompt.template)
-    return measure_rounding(worker.base, worker.encode(prompt, worker.plan.data.train[:ROUNDED]))._asdict()
+    examples = worker.encode(prompt, worker.plan.data.train[:ROUNDED], VIRTUAL)
+    few = affordable([len(example.ids.ids) for example in examples], fewest=1)
+    return measure_rounding(worker.base, examples[:few])._asdict()
 
 
 def _enter(ledger: Ledger, plan: Plan, ground: str) -> None:

@@ -1,11 +1,14 @@
 """What the ledger holds: jobs, outcomes, curve points. Plain rows, never averaged away."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from tuneoff.core.cost import Cost
+from tuneoff.engine.learner import Trained
+from tuneoff.study.arm import Job
 
-__all__ = ["AxisRow", "JobRow", "Outcome", "Point", "Split"]
+__all__ = ["AxisRow", "JobRow", "Outcome", "Point", "Split", "points_of"]
 
 Split = Literal["train", "validation", "test"]
 
@@ -79,3 +82,14 @@ class JobRow:
     folder: str = ""
     rung: int = 0
     size: int = 0
+
+
+def points_of(job: Job, curves: Sequence[Trained]) -> list[Point]:
+    """The curve, stages one behind the other; a course has no figure on the person's task."""
+    points, offset = [], 0
+    for stage, curve in zip(job.arm.stages, curves):
+        for step, seen, loss, check, seconds in curve.points:
+            at, value = offset + step, None if stage.course else check.value
+            points.append(Point(job=job.key, step=at, records=seen, train_loss=loss, value=value, seconds=seconds))
+        offset += curve.points[-1].step
+    return points

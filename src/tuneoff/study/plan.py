@@ -48,6 +48,10 @@ class Plan:
     def arm(self, name: str) -> Arm:
         return next(arm for arm in self.arms if arm.name == name)
 
+    def in_8_bits(self, arm: Arm) -> bool:
+        """Whether it is trained on rounded layers: where the study asks for them, and it leaves those layers alone."""
+        return self.spec.model.int8 and bool(arm.stages) and arm.frozen
+
     def data_key(self) -> str:
         """Changes when a record, a label or a split does."""
         splits = [[r.id for r in split] for split in (self.data.train, self.data.validation, self.data.test)]

@@ -206,13 +206,15 @@ class StudySpec(Knobs):
     def changes_since(self, earlier: Mapping[str, Any]) -> list[str]:
         """What of it differs from an earlier form, as `[data] answer: 'label' -> 'team'`."""
         was, now = (_flat(self._settled(table)) for table in (earlier, self.model_dump(mode="json")))
-        return [f"{key}: {was.get(key)!r} -> {now.get(key)!r}" for key in now if was.get(key) != now[key]]
+        return [f"{key}: {was.get(key)!r} -> {now.get(key)!r}" for key in was | now if was.get(key) != now.get(key)]
 
     @staticmethod
     def _settled(table: Mapping[str, Any]) -> dict[str, Any]:
         arms = {"arms", "seeds", "trials", "race", "budget", "curve", "methods"}
         told = {"measure", "decision", "name", "margin", "folder"}
-        return {key: value for key, value in table.items() if key not in arms | told}
+        settled = {key: value for key, value in table.items() if key not in arms | told}
+        model = table["model"]  # a key that came later says nothing where it is not set, so that earlier runs go on
+        return settled | {"model": {key: value for key, value in model.items() if key != "int8" or value}}
 
 
 def _flat(table: Mapping[str, Any]) -> dict[str, Any]:

@@ -41,7 +41,7 @@ from tuneoff.study.arm import Job, Part, Stage, held_out
 from tuneoff.study.bundle import Tuned, TunedPart, freed, load_tuned, save_tuned, tensors_of
 from tuneoff.study.course import course_records
 from tuneoff.study.given import given_tuned
-from tuneoff.study.outcome import Outcome, Point, Split
+from tuneoff.study.outcome import Outcome, Point, Split, points_of
 from tuneoff.study.plan import Plan
 
 __all__ = ["Fitted", "Worker"]
@@ -76,8 +76,8 @@ class Answered(NamedTuple):
 class Worker:
     """Does the jobs of one plan on one base, keeping what they share: contexts, and scores of untuned prompts.
 
-    Where the study asks for 8 bits, what is trained, and checked while it trains, is so on the base in 8 bits; every
-    answer that a figure stands on comes from the base itself.
+    Where the study asks for 8 bits, steps and the checks that choose among them run on the base in 8 bits; every answer
+    that is judged comes from the base itself.
     """
 
     def __init__(self, plan: Plan, base: Base, folder: Path, cache_bytes: int | None = None):
@@ -116,11 +116,11 @@ class Worker:
 
     def _pause(self, job: Job, rung: int, tuned: Tuned, curves: Sequence[Trained]) -> Fitted:
         """Validation outcomes at a rung; a job that was broken off behind its check answers anew."""
-        checked = self._checked.pop(job.key, None)
-        answers = checked[-1] if checked else self._answers(tuned, self.plan.data.validation, self._trunk(job)).answers
+        checked = self._exact_checked(job)[-1:]
+        answers = checked[0] if checked else self._answers(tuned, self.plan.data.validation).answers
         return Fitted(
             outcomes=self._outcomes(job, "validation", answers, rung),
-            points=_points(job, curves),
+            points=points_of(job, curves),
             cost=Cost(train_s=sum(c.seconds for c in curves), train_tokens=sum(c.tokens for c in curves)),
         )
 
@@ -128,7 +128,7 @@ class Worker:
         """From what was trained to validation outcomes and a saved bundle."""
         began = time.perf_counter()
         tuned = self._calibrated(job, tuned)
-        answered = self._answers(tuned, self.plan.data.validation, self.base, self._best_checked(job, curves))
+        answered = self._answers(tuned, self.plan.data.validation, self._best_checked(job, curves))
         size = save_tuned(tuned, self.place(job), self.base)
         cost = Cost(
             prompt_tokens=answered.prompt_tokens,
@@ -139,7 +139,7 @@ class Worker:
             artifact_bytes=size,
         )
         outcomes = self._outcomes(job, "validation", answered.answers)
-        return Fitted(outcomes=outcomes, points=_points(job, curves), cost=cost, shortened=answered.shortened)
+        return Fitted(outcomes=outcomes, points=points_of(job, curves), cost=cost, shortened=answered.shortened)
 
     def test(self, job: Job, cost: Cost) -> Fitted:
         """Answer the sealed test set with what the job left behind. cost: what fitting cost."""
@@ -148,7 +148,7 @@ class Worker:
         if job.arm.baseline:
             answered = Answered(self._baseline(job, records), cost.prompt_tokens, "")
         else:
-            answered = self._answers(self.tuned(job), records, self.base)
+            answered = self._answers(self.tuned(job), records)
         score_s = time.perf_counter() - began
         return Fitted(
             outcomes=self._outcomes(job, "test", answered.answers),
@@ -257,7 +257,7 @@ class Worker:
 
     def _trunk(self, job: Job) -> Base:
         """What the job's arm is trained and checked on."""
-        return self.base.int8 if self.plan.spec.model.int8 and job.arm.frozen else self.base
+        return self.base.int8 if self.plan.in_8_bits(job.arm) else self.base
 
     def _trainable(self, part: Part) -> list[str]:
         """The weights that a method trains; in 16 bits AdamW's steps would be rounded away."""
@@ -310,14 +310,19 @@ class Worker:
         return replace(tuned, prior=tuple(label_prior(scores)))
 
     def _best_checked(self, job: Job, curves: Sequence[Trained]) -> list[Answer]:
-        """The answers at the check whose tensors are kept; none where another process has them, or they are rounded."""
-        checked = self._checked.pop(job.key, [])
+        """The answers at the check whose tensors are kept; none where another process has them."""
+        checked = self._exact_checked(job)
         since = len(curves[-1].points) - curves[-1].points.index(curves[-1].best) if curves else 0
-        return checked[-since] if 0 < since <= len(checked) and self._trunk(job) is self.base else []
+        return checked[-since] if 0 < since <= len(checked) else []
 
-    def _answers(self, tuned: Tuned, records: Sequence[Record], base: Base, known: Sequence[Answer] = ()) -> Answered:
+    def _exact_checked(self, job: Job) -> list[list[Answer]]:
+        """The answers at this process's checks, which are let go; none where they were given on rounded layers."""
+        checked = self._checked.pop(job.key, [])
+        return [] if self.plan.in_8_bits(job.arm) else checked
+
+    def _answers(self, tuned: Tuned, records: Sequence[Record], known: Sequence[Answer] = ()) -> Answered:
         """known: the answers, where they were given already."""
-        with tuned.worn(base) as worn:
+        with tuned.worn(self.base) as worn:
             examples = self.encode(tuned.prompt, records, worn.taken)
             answers = list(known) or answer_examples(
                 worn, self.task, examples, cache=self.cache, prior=tuned.prior, scorer=self._score
@@ -327,7 +332,7 @@ class Worker:
 
     def _score(self, worn: Worn, prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]]) -> Tensor:
         """Scores of choices; those of the bare base are kept, since a calibrated twin asks the same again."""
-        if worn.adapters or worn.text_changed:
+        if worn.adapters or worn.text_changed or worn.base is not self.base:
             return score_choices(worn, prompts, answers, cache=self.cache)
         keys = [content_hash(prompt) for prompt in prompts]
         new = [at for at, key in enumerate(keys) if key not in self._scores]
@@ -368,17 +373,6 @@ class Worker:
             return 0
         longest = max(len(self.base.chat.answer_ids(record.target)) for record in self.plan.data.train)
         return min(MOST_NEW_TOKENS, longest + longest // 4 + 1)
-
-
-def _points(job: Job, curves: Sequence[Trained]) -> list[Point]:
-    """The curve, stages one behind the other; a course has no figure on the person's task."""
-    points, offset = [], 0
-    for stage, curve in zip(job.arm.stages, curves):
-        for step, seen, loss, check, seconds in curve.points:
-            at, value = offset + step, None if stage.course else check.value
-            points.append(Point(job=job.key, step=at, records=seen, train_loss=loss, value=value, seconds=seconds))
-        offset += curve.points[-1].step
-    return points
 
 
 def _shortened(examples: Sequence[Example]) -> str:

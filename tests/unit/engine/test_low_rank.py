@@ -45,8 +45,9 @@ def test_equals_the_formula_in_value_and_gradient(updates, part):
     assert_equal(fast, written_out(X, Y, updates), inputs)
 
 
-def test_back_through_the_frozen_projection_at_once():
-    projection = torch.nn.Linear(6, 7).double().requires_grad_(False)
+@pytest.mark.parametrize("bias", [False, True])
+def test_back_through_the_frozen_projection_at_once(bias):
+    projection = torch.nn.Linear(6, 7, bias=bias).double().requires_grad_(False)
     assert frozen_linear(projection)
     inputs = [X, A, B, C, D]
     assert_equal(low_rank(X, projection(X), SOME, projection), written_out(X, projection(X), SOME), inputs)
@@ -54,6 +55,13 @@ def test_back_through_the_frozen_projection_at_once():
     without = torch.autograd.grad(low_rank(X, projection(X).detach(), WHOLE), X, SENT)[0]
     whole = torch.autograd.grad(low_rank(X, projection(X), WHOLE, projection), X, SENT)[0]
     assert (whole - without).abs().max() > 1e-2, "control: the projection's own part of the way back"
+
+
+def test_of_a_part_the_way_back_through_the_whole_stays():
+    projection = torch.nn.Linear(6, 7, bias=False).double().requires_grad_(False)
+    head, tail = projection(X).split(1)
+    out = torch.cat([low_rank(X[:1], head, WHOLE, projection), tail])
+    assert_equal(out, written_out(X, projection(X), [(slice(0, 5), LowRank(A, B))]), [X, A, B])
 
 
 def test_what_is_no_frozen_projection():

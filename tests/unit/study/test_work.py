@@ -123,7 +123,7 @@ def test_what_an_attempt_that_broke_off_answered_is_not_kept(worker, monkeypatch
         work.fit(job(work, "lora"))
     fitted = work.fit(job(work, "lora"))
     told = [o.stats[0] for o in fitted.outcomes if o.metric == "nll"]
-    again = work._answers(work.tuned(job(work, "lora")), work.plan.data.validation, work.base).answers
+    again = work._answers(work.tuned(job(work, "lora")), work.plan.data.validation).answers
     assert told == pytest.approx([answer.nll for answer in again], abs=1e-5)
 
 
@@ -137,9 +137,21 @@ def test_in_8_bits_it_is_trained_and_in_full_it_answers(worker, base, entry, rou
     assert losses[0] == pytest.approx(losses[1], rel=0.1)
     told = {o.record: o.stats[0] for o in short.fit(job(short, entry)).outcomes if o.metric == "nll"}
     records, tuned = short.plan.data.validation, short.tuned(job(short, entry))
-    in_full, in_8_bits = ([a.nll for a in exact._answers(tuned, records, on).answers] for on in (base, base.int8))
+    in_full = [answer.nll for answer in exact._answers(tuned, records).answers]
+    exact.base = base.int8
+    in_8_bits = [answer.nll for answer in exact._answers(tuned, records).answers]
     assert [told[record.id] for record in records] == pytest.approx(in_full, abs=1e-5)
     assert in_8_bits != pytest.approx(in_full, abs=1e-5)
+
+
+def test_what_was_checked_in_8_bits_is_answered_in_full_at_a_rung(worker, monkeypatch):
+    answered, real = [], Worker._answers
+    monkeypatch.setattr(Worker, "_answers", lambda self, *given: (answered.append(self.base), real(self, *given))[1])
+    exact, short = worker("lora", train=WAITING), worker("lora", train=WAITING, model={"int8": True}, run="short")
+    exact.fit(job(exact, "lora"), rung=1)
+    assert answered == []
+    short.fit(job(short, "lora"), rung=1)
+    assert answered == [short.base]
 
 
 def test_the_same_job_twice_is_the_same_to_the_bit(worker):

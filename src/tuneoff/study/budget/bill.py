@@ -129,6 +129,8 @@ class Bill:
         marks = schedule.check_steps(lesson)
         checks = marks if job.raced and last else schedule.late_steps(lesson)
         seconds += rate.aside_s * sum(first < step <= until for step in marks)
+        if last and self.plan.in_8_bits(arm):  # what was checked on rounded layers is answered once more
+            seconds += self._answered(place, "validation", len(self.plan.data.validation))
         return seconds + sum(self._check(place, stage, number) for step in checks if first < step <= until)
 
     def _check(self, place: Place, stage: Stage, number: int) -> float:

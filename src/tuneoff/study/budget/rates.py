@@ -286,8 +286,8 @@ class Probe(Worker):
             kept = worn.text_is_frozen
             examples = self.encode(tuned.prompt, records, worn.taken)
             shared, own = _positions(examples, worn.taken)
-        first_s = _seconds(lambda: self._answers(tuned, records, self.base)) * self.longer
-        again_s = _seconds(lambda: self._answers(tuned, records, self.base)) * self.longer if kept else 0.0
+        first_s = _seconds(lambda: self._answers(tuned, records)) * self.longer
+        again_s = _seconds(lambda: self._answers(tuned, records)) * self.longer if kept else 0.0
         shared_s = first_s / self.longer * shared / (shared + own)
         own_s = max(0.0, first_s - shared_s - again_s) / len(records)
         again = {"record_s": again_s / len(records), "first_s": own_s} if kept else {"record_s": own_s}
