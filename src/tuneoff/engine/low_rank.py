@@ -3,9 +3,9 @@
     out = y + (x A^T) B^T,  dx = g W + (g B) A,  dA = (g B)^T x,  dB = g^T (x A^T)      where y = x W^T + b
 
 Narrow matrices are multiplied the way round that the matmul library is quick at: [r, I] x [I, N] instead of
-[N, I] x [I, r] (2 to 4 times faster on 400 rows, rank 8). Where y is a tensor of its own (not a part of another one, nor made by a
-projection with a bias, nor 16 bits wide), the updates are added in it, and on the way back in g W: a second one of each
-for every projection is memory that has to be found and filled.
+[N, I] x [I, r] (2 to 4 times faster on 400 rows, rank 8). Where y is a tensor of its own (no part of another one, not
+of a projection with a bias, not 16 bits wide), the updates are added in it, and on the way back in g W: a second one of
+each for every projection is memory that has to be found and filled.
 
 Letters: N rows, I inputs, O outputs, r rank.
 """
