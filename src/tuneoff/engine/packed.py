@@ -60,7 +60,7 @@ class Pass(DynamicCache):
         self.first = first
         self.stops, self.attended = False, None  # of the last layer: see engine/last_layer.py
 
-    def update(self, key_states, value_states, layer_idx):
+    def update(self, key_states, value_states, layer_idx, *args, **kwargs):  # transformers 5.24 hands over more
         self.layer = layer_idx
         if self.keep:
             self.made.setdefault(layer_idx, (key_states, value_states))
