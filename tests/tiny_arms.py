@@ -7,6 +7,7 @@ models' own norms and rotations round to float32 inside; the tolerances of the t
 from functools import cache
 
 import torch
+from transformers import DynamicCache
 
 from tuneoff.core import plugins
 from tuneoff.data.prompt import Prompt
@@ -68,6 +69,13 @@ def tiny_base(
     """One base per set of arguments; a test leaves its weights as they were."""
     net, tokenizer = tiny_model(architecture, seed=seed, window=window, chat=chat, dtype=dtype)
     return Base(net, tokenizer, fingerprint=f"{architecture}-{seed}-{window}-{dtype}-{chat}")
+
+
+def filled_cache(base: Base, ids: list[int]) -> DynamicCache:
+    """The model's own keys and values of a text, one layer after another in `layers`."""
+    cache = DynamicCache()
+    base.run_trunk({"input_ids": torch.tensor([ids])}, cache)
+    return cache
 
 
 def made_method(name: str, **knobs):

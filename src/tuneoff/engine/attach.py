@@ -178,18 +178,16 @@ class Worn:
         self._look_at(owner if owner is not None else torch.full_like(ids, -1))
         masks = attention_masks(self.base.windows, position, real, past, self.base.net.dtype, branch)
         cache = DynamicCache() if past is None else past.as_cache()  # without a config it is never cropped
-        output = self.base.trunk(
-            input_ids=ids, attention_mask=masks, position_ids=position, past_key_values=cache, use_cache=True
-        )
+        inputs = {"input_ids": ids, "attention_mask": masks, "position_ids": position}
+        hidden = self.base.run_trunk(inputs, cache)
         new = ids.shape[1]
-        layers = output.past_key_values.layers
         own = Past(
-            tuple(layer.keys[:, :, -new:] for layer in layers),
-            tuple(layer.values[:, :, -new:] for layer in layers),
+            tuple(layer.keys[:, :, -new:] for layer in cache.layers),
+            tuple(layer.values[:, :, -new:] for layer in cache.layers),
             position,
             real,
         )
-        return output.last_hidden_state, own
+        return hidden, own
 
     def run(
         self,

@@ -60,7 +60,8 @@ class Pass(DynamicCache):
         self.first = first
         self.stops, self.attended = False, None  # of the last layer: see engine/last_layer.py
 
-    def update(self, key_states, value_states, layer_idx, *args, **kwargs):  # transformers 5.24 hands over more
+    def update(self, key_states, value_states, layer_idx, cache_kwargs=None, **asked):
+        """cache_kwargs, asked: transformers 5.0 hands over rotations, 5.23 nothing, 5.24 `kwargs`; none is needed."""
         self.layer = layer_idx
         if self.keep:
             self.made.setdefault(layer_idx, (key_states, value_states))
@@ -98,10 +99,10 @@ def run_packed(
         inner = run_again(base.stack[first:-1], lambda: _resumed(base, made, look))
         with last, inner, begins_above(base.stack[:first], embedded_1NE):
             try:
-                output = _trunk(base, embedded_1NE, rows, made)
+                hidden_1NE = _trunk(base, embedded_1NE, rows, made)
             finally:
                 made.attended = None  # a graph that holds this pass, to run again, must not be held by it
-    return output.last_hidden_state[0], made
+    return hidden_1NE[0], made
 
 
 def run_below(
@@ -137,10 +138,8 @@ def _resumed(base: Base, made: Pass, look: Callable[[Tensor | None], None]) -> I
         yield
 
 
-def _trunk(base: Base, embedded_1NE: Tensor, rows: Rows, made: Pass):
-    return base.trunk(
-        inputs_embeds=embedded_1NE, position_ids=rows.position[None], past_key_values=made, use_cache=True
-    )
+def _trunk(base: Base, embedded_1NE: Tensor, rows: Rows, made: Pass) -> Tensor:
+    return base.run_trunk({"inputs_embeds": embedded_1NE, "position_ids": rows.position[None]}, made)
 
 
 def new_past(made: Pass, rows: Rows) -> Past:

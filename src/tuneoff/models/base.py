@@ -1,7 +1,9 @@
 """The frozen model that arms share: network, tokenizer, chat rendering, and what an adapter may ask of them."""
 
-from collections.abc import Container, Iterable
+import inspect
+from collections.abc import Container, Iterable, Mapping
 from functools import cached_property, lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -58,6 +60,15 @@ class Base:
     def trunk(self) -> nn.Module:
         """The network without its head: ids in, hidden states out."""
         return self.net.base_model
+
+    @cached_property
+    def cache_keyword(self) -> str:
+        """What the trunk calls the cache that it is given: `cache`, or `past_key_values` before transformers 5.24."""
+        return "cache" if "cache" in inspect.signature(self.trunk.forward).parameters else "past_key_values"
+
+    def run_trunk(self, inputs: Mapping[str, Any], cache: DynamicCache) -> Tensor:
+        """Hidden states [R, T, width] of new positions; the cache gets their keys and values. inputs: by keyword."""
+        return self.trunk(**inputs, **{self.cache_keyword: cache}, use_cache=True).last_hidden_state
 
     @cached_property
     def layers(self) -> int:
@@ -125,11 +136,10 @@ class Base:
     def _text_states(self, text: str, length: int) -> list[tuple[Tensor, Tensor]]:
         ids = self.tokenizer(text).input_ids
         ids = (ids * (length // len(ids) + 1))[:length]
+        cache = DynamicCache()  # without the model's configuration it is not cropped to the windows
         with torch.no_grad():
-            # a cache without the model's configuration is not cropped to its windows
-            ids_1T = torch.tensor([ids], device=self.device)
-            output = self.trunk(input_ids=ids_1T, past_key_values=DynamicCache(), use_cache=True)
-        return [(at.keys[0].transpose(0, 1), at.values[0].transpose(0, 1)) for at in output.past_key_values.layers]
+            self.run_trunk({"input_ids": torch.tensor([ids], device=self.device)}, cache)
+        return [(at.keys[0].transpose(0, 1), at.values[0].transpose(0, 1)) for at in cache.layers]
 
     @cached_property
     def embedding_rms(self) -> float:

@@ -245,3 +245,13 @@ def test_control_another_window(monkeypatch):
     base = tiny_base("gemma3", window=5)
     apart = difference(base, lambda patch: patch.setitem(base.windows, "sliding_attention", None), monkeypatch)
     assert apart["behind"] > WRONG
+
+
+@pytest.mark.parametrize("asked", [{}, {"kwargs": {"seen": 3}}, {"cache_kwargs": {"cos": None}}])
+def test_the_cache_takes_whatever_a_release_hands_over(asked):
+    """transformers 5.0 hands over `cache_kwargs`, 5.23 nothing, 5.24 `kwargs`; by place or by name."""
+    keys, values = torch.ones(1, 2, 3, 4), torch.zeros(1, 2, 3, 4)
+    made = packed.Pass(None, [], [""], 0)
+    assert made.update(keys, values, 0, *asked.values()) == (keys, values)
+    assert made.update(keys, values, layer_idx=1, **asked) == (keys, values)
+    assert (made.layer, sorted(made.made)) == (1, [0, 1])

@@ -1,9 +1,13 @@
 """A base knows its sizes and windows, and gives an adapter what it may start from."""
 
+import warnings
+
 import pytest
 import torch
+from transformers import DynamicCache
+from transformers.modeling_outputs import BaseModelOutputWithPast
 
-from tiny_arms import tiny_base
+from tiny_arms import filled_cache, tiny_base
 from tuneoff.models.base import Base
 from tuneoff.models.tiny import ARCHITECTURES, tiny_model
 
@@ -14,7 +18,7 @@ TEXT = "Feel?"
 def test_sizes(architecture):
     base = tiny_base(architecture)
     assert (base.layers, base.width, base.context) == (2, 32, 512)
-    past = base.trunk(input_ids=torch.tensor([[1, 20, 21]]), use_cache=True).past_key_values
+    past = filled_cache(base, [1, 20, 21])
     held = sum(layer.keys.nbytes + layer.values.nbytes for layer in past.layers)
     assert base.bytes_per_token * 3 == held
 
@@ -63,7 +67,7 @@ def test_scaled_embeddings_are_scaled():
 def test_key_values_are_what_attention_receives(architecture):
     base = tiny_base(architecture)
     ids = base.tokenizer(TEXT).input_ids[:3]
-    past = base.trunk(input_ids=torch.tensor([ids]), use_cache=True).past_key_values
+    past = filled_cache(base, ids)
     for site, layer in zip(base.sites(("cache",)), past.layers):
         own = base.key_values(site, TEXT, 3)
         assert torch.allclose(own.keys, layer.keys[0].transpose(0, 1))
@@ -82,7 +86,7 @@ def test_a_text_shorter_than_asked_for_is_repeated():
     site = base.sites(("cache",))[0]
     assert base.key_values(site, "ab", 7).values.shape[0] == 7
     ids = base.tokenizer("ab").input_ids
-    past = base.trunk(input_ids=torch.tensor([(ids * 3)[:7]]), use_cache=True).past_key_values
+    past = filled_cache(base, (ids * 3)[:7])
     assert torch.allclose(base.key_values(site, "ab", 7).values, past.layers[0].values[0].transpose(0, 1))
 
 
@@ -109,3 +113,36 @@ def test_the_head_keeps_a_soft_cap():
     logits = base.head(base.trunk(input_ids=ids).last_hidden_state[0])
     assert torch.allclose(logits, net(ids).logits[0], atol=1e-6)
     assert logits.abs().max() <= 2.0
+
+
+class OlderTrunk(torch.nn.Module):
+    """A trunk of transformers before 5.24, or of a model's own code."""
+
+    def forward(self, input_ids=None, past_key_values=None, use_cache=None):
+        keys = torch.ones(1, 2, input_ids.shape[1], 4)
+        past_key_values.update(keys, -keys, 0)
+        return BaseModelOutputWithPast(last_hidden_state=torch.zeros(*input_ids.shape, 8))
+
+
+class NewerTrunk(OlderTrunk):
+    """One of transformers from 5.40 on, which knows the new name alone."""
+
+    def forward(self, input_ids=None, cache=None, use_cache=None):
+        return super().forward(input_ids, cache, use_cache)
+
+
+@pytest.mark.parametrize("trunk", [OlderTrunk, NewerTrunk])
+def test_the_cache_goes_by_the_name_that_the_trunk_knows(trunk, monkeypatch):
+    base = Base(tiny_model()[0], tiny_base().tokenizer, fingerprint="named")
+    monkeypatch.setattr(base, "trunk", trunk())
+    cache = DynamicCache()
+    assert base.run_trunk({"input_ids": torch.tensor([[1, 2, 3]])}, cache).shape == (1, 3, 8)
+    assert cache.layers[0].keys.shape == (1, 2, 3, 4)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_no_deprecated_name_is_used(architecture):
+    base = tiny_base(architecture)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert filled_cache(base, [1, 20, 21]).layers[-1].keys.shape[2] == 3

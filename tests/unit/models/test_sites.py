@@ -5,7 +5,7 @@ import re
 import pytest
 import torch
 
-from tiny_arms import tiny_base
+from tiny_arms import filled_cache, tiny_base
 from tuneoff.core.errors import ModelError
 from tuneoff.models.sites import ATTENTION, LINEAR, find_sites, key_shape, layer_modules
 from tuneoff.models.tiny import ARCHITECTURES
@@ -68,7 +68,7 @@ def test_fused_keys_are_the_ones_that_attention_caches():
     (site,) = [s for s in find_sites(base.net, ("attn.k",)) if ".0." in s.name]
     seen = {}
     handle = site.module.register_forward_hook(lambda module, args, y: seen.setdefault("y", y))
-    cache = base.trunk(input_ids=torch.tensor([[1, 20, 21]]), use_cache=True).past_key_values
+    cache = filled_cache(base, [1, 20, 21])
     handle.remove()
     assert torch.allclose(cache.layers[0].keys[0].transpose(0, 1).flatten(1), seen["y"][0][:, site.columns])
 
@@ -78,7 +78,7 @@ def test_fused_values_of_neox_are_the_ones_that_attention_caches():
     (site,) = [s for s in find_sites(base.net, ("attn.v",)) if ".0." in s.name]
     seen = {}
     handle = site.module.register_forward_hook(lambda module, args, y: seen.setdefault("y", y))
-    cache = base.trunk(input_ids=torch.tensor([[1, 20, 21]]), use_cache=True).past_key_values
+    cache = filled_cache(base, [1, 20, 21])
     handle.remove()
     assert torch.allclose(cache.layers[0].values[0].transpose(0, 1).flatten(1), seen["y"][0][:, site.columns])
 
@@ -102,7 +102,7 @@ def test_one_embedding_and_one_cache_per_layer(architecture):
     assert embed.module is base.net.get_input_embeddings()
     assert (embed.in_dim, embed.out_dim) == (261, 32)
     caches = find_sites(base.net, ("cache",))
-    past = base.trunk(input_ids=torch.tensor([[1, 20]]), use_cache=True).past_key_values
+    past = filled_cache(base, [1, 20])
     shapes = [tuple(layer.keys.shape[1::2]) for layer in past.layers]
     assert [(site.heads, site.head_dim) for site in caches] == shapes == [key_shape(base.net)] * 2
 

@@ -66,7 +66,7 @@ def test_rows_stand_at_virtual_positions_in_their_order():
     assert torch.equal(out[1], torch.stack([y[0, 0], P[0], P[1], y[0, 0], P[2]]))
 
 
-@pytest.mark.parametrize(("name", "where"), zip(BOTH, ["before", "after"]))
+@pytest.mark.parametrize(("name", "where"), list(zip(BOTH, ["before", "after"])))
 def test_which_side(name, where):
     method = made_method(name, length=7)
     assert (method.where, method.virtual, method.lr_unit) == (where, 7, "embedding")
