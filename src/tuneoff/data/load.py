@@ -8,16 +8,18 @@ in the test file, cut what has no file of its own, check the labels, apply the l
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from string import ascii_uppercase
 from typing import Literal
 
 from tuneoff.core.errors import DataError
 from tuneoff.data.dedup import drop_duplicates, drop_leaked, join_groups
 from tuneoff.data.labels import check_labels, guess_kind, label_set
-from tuneoff.data.read import read_records
+from tuneoff.data.read import Table, read_table
 from tuneoff.data.record import Record
+from tuneoff.data.shapes import label_texts
 from tuneoff.data.split import cut, in_order
 
 __all__ = ["SPLITS", "Data", "DataReport", "load_data"]
@@ -34,7 +36,8 @@ class DataReport:
 
     read: per file, before anything was removed. sizes: per split, at the end. labels: per split, label to count
     (empty for free text). contradicting: contents that stand with more than one answer. leaked, leaked_groups:
-    removed from train or validation because their group stands in a split that is judged on.
+    removed from train or validation because their group stands in a split that is judged on. unused: per file, the
+    columns that no record is made from.
     """
 
     read: Mapping[str, int]
@@ -44,6 +47,7 @@ class DataReport:
     leaked: int = 0
     leaked_groups: int = 0
     labels: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    unused: Mapping[str, Sequence[str]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
     def summary(self) -> list[str]:
@@ -57,7 +61,7 @@ class DataReport:
                 f"{_counted(self.leaked, 'record')} ({_counted(self.leaked_groups, 'group')}) removed from training or "
                 "validation: also in what is judged on"
             )
-        return [*lines, *self.warnings]
+        return [*lines, *_unused(self.unused), *self.warnings]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,10 +98,11 @@ def load_data(
 
     folder: where relative paths start. Raises DataError with what to change.
     """
-    files = _files(path, train, validation, test)
+    files, labels = _files(path, train, validation, test), label_texts(labels)
     columns = {"format": format, "input": input, "answer": answer, "group": group, "labels": labels}
-    read = {name: read_records(file, folder=folder, **columns) for name, file in files.items()}
-    distinct = {name: drop_duplicates(records) for name, records in read.items()}
+    read = {name: read_table(file, folder=folder, **columns) for name, file in files.items()}
+    labels = labels or _letters(read.values(), kind)
+    distinct = {name: drop_duplicates(table.records) for name, table in read.items()}
     parts = join_groups({name: part.records for name, part in distinct.items()}, named=bool(group))
     parts, leaked, leaked_groups = _without_leaks(parts)
     everything = [record for part in parts.values() for record in part]
@@ -109,7 +114,8 @@ def load_data(
     used = {name: _limited(parts[name], limits[name], kind) for name in SPLITS}
     contradicting = sum(part.contradicting for part in distinct.values())
     report = DataReport(
-        read={files[name]: len(records) for name, records in read.items()},
+        read={files[name]: len(table.records) for name, table in read.items()},
+        unused={files[name]: table.unused for name, table in read.items()},
         sizes={name: len(used[name]) for name in SPLITS},
         duplicates=sum(part.removed for part in distinct.values()),
         contradicting=contradicting,
@@ -144,6 +150,22 @@ def _files(path: str, train: str, validation: str, test: str) -> dict[str, str]:
     if len(set(files.values())) < len(files):
         raise DataError("[data] names one file twice", found=list(files.values()), fix="give each split its own file")
     return files
+
+
+def _letters(tables: Collection[Table], kind: str) -> list[str]:
+    """The labels of questions with options: the letters that stand before them."""
+    if kind == "text" or not all(table.shape.options and table.shape.options.coding for table in tables):
+        return []
+    shown = {name for table in tables for record in table.records for name in record.fields}
+    return [letter for letter in ascii_uppercase if letter in shown]
+
+
+def _unused(unused: Mapping[str, Sequence[str]]) -> list[str]:
+    """One sentence; a column that only some of the files have is named with those files."""
+    names = list(dict.fromkeys(name for columns in unused.values() for name in columns))
+    having = {name: [file for file, columns in unused.items() if name in columns] for name in names}
+    each = [name if len(having[name]) == len(unused) else f"{name} ({', '.join(having[name])})" for name in names]
+    return [f"columns not used: {', '.join(each)}"] if each else []
 
 
 def _without_leaks(parts: Parts) -> tuple[Parts, int, int]:

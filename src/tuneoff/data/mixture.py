@@ -18,12 +18,15 @@ import tomllib
 from dataclasses import replace
 from pathlib import Path
 
+from pydantic import field_validator
+
 from tuneoff.core.config import Knobs, knob
 from tuneoff.core.errors import ConfigError, DataError
 from tuneoff.core.seeds import stream
 from tuneoff.data.dedup import drop_duplicates
 from tuneoff.data.read import read_records
 from tuneoff.data.record import Record
+from tuneoff.data.shapes import label_texts
 from tuneoff.data.split import in_order
 
 __all__ = ["Source", "read_mixture"]
@@ -39,6 +42,8 @@ class Source(Knobs):
     answer: str = knob("", "the answer column; empty: recognised by name")
     labels: dict[str, str] | list[str] = knob([], "allowed labels, or code = word")
     records: int = knob(0, "how many to take, in hash order; 0: all", ge=0)
+
+    _labels_as_answers_are_read = field_validator("labels", mode="before")(label_texts)
 
 
 def read_mixture(path: str | Path, *, folder: str | Path = ".") -> list[Record]:

@@ -38,26 +38,35 @@ class Prompt:
     template: str = ""
 
     def render(self, record: Record) -> Conversation:
-        """The conversation that asks for this record's answer; the answer itself is not in it."""
-        turns: list[Message] = []
+        """The conversation that asks for this record's answer; the answer itself is not in it.
+
+        The record's own system text stands first; those of demonstrations are left out.
+        """
+        asked = self._ask(record)
+        turns = [turn for turn in asked if turn.role == "system"]
         for shown in self._shown(record):
-            turns += [*self._ask(shown), Message("assistant", shown.target)]
-        turns += self._ask(record)
+            turns += [turn for turn in self._ask(shown) if turn.role != "system"]
+            turns.append(Message("assistant", shown.target))
+        turns += [turn for turn in asked if turn.role != "system"]
         return tuple(_open_with(self.instruction, turns))
 
     def _ask(self, record: Record) -> list[Message]:
-        """The turns that ask for one record, its own instruction in front."""
-        return _open_with(record.instruction, self._body(record))
+        """The turns that ask for one record, its own instruction before what it belongs to."""
+        shown = self._fields(record)
+        answered = bool(record.turns) and record.turns[-1].role == "assistant"  # a history: the question comes anew
+        if shown or answered:
+            return [*record.turns, *_open_with(record.instruction, shown)]
+        return _open_with(record.instruction, list(record.turns))
 
-    def _body(self, record: Record) -> list[Message]:
+    def _fields(self, record: Record) -> list[Message]:
+        """The turn that shows the input columns; none where a record has no such columns."""
         if self.template:
-            return [*record.turns, Message("user", fill(self.template, record.fields, record.source))]
+            return [Message("user", fill(self.template, record.fields, record.source))]
         if not record.fields:
-            return list(record.turns)
+            return []
         if len(record.fields) == 1:
-            return [*record.turns, Message("user", next(iter(record.fields.values())))]
-        lines = [f"{name}: {value}" for name, value in record.fields.items() if value]
-        return [*record.turns, Message("user", "\n".join(lines))]
+            return [Message("user", next(iter(record.fields.values())))]
+        return [Message("user", "\n".join(f"{name}: {value}" for name, value in record.fields.items() if value))]
 
     def _shown(self, record: Record) -> tuple[Record, ...]:
         if not self.nearest:

@@ -5,17 +5,35 @@ read_records("tickets.jsonl", folder="/home/ann/support")[16].source == "tickets
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tuneoff.core import plugins
 from tuneoff.core.errors import DataError, nearest
 from tuneoff.data.format import Format, Row
-from tuneoff.data.record import Record
-from tuneoff.data.shapes import Shape, Unusable, find_shape, to_record, unknown_column
+from tuneoff.data.record import Record, Unusable
+from tuneoff.data.shapes import Shape, find_shape, settle, to_record, unknown_column
 
-__all__ = ["columns_of", "read_records", "read_rows", "read_shape", "report_bad_rows", "to_records", "write_rows"]
+__all__ = [
+    "Table",
+    "columns_of",
+    "read_records",
+    "read_rows",
+    "read_shape",
+    "read_table",
+    "report_bad_rows",
+    "to_records",
+    "write_rows",
+]
 
 SHOWN = 5
+
+
+class Table(NamedTuple):
+    """What a file gave. unused: columns that no record is made from, in order of appearance."""
+
+    records: list[Record]
+    shape: Shape
+    unused: tuple[str, ...]
 
 
 def read_records(
@@ -29,14 +47,33 @@ def read_records(
     labels: Mapping[str, str] | Sequence[str] = (),
     answered: bool = True,
 ) -> list[Record]:
-    """All records of a file, a folder or a hub id, in its order, duplicates included.
+    """All records of a file, a folder or a hub id, in its order, duplicates included; see read_table."""
+    how = {"input": input, "answer": answer, "group": group, "labels": labels, "answered": answered}
+    return read_table(path, folder=folder, format=format, **how).records
+
+
+def read_table(
+    path: str,
+    *,
+    folder: str | Path = ".",
+    format: str = "auto",
+    input: Sequence[str] = (),
+    answer: str = "",
+    group: str = "",
+    labels: Mapping[str, str] | Sequence[str] = (),
+    answered: bool = True,
+) -> Table:
+    """The records of a file, a folder or a hub id, with the shape they were read in.
 
     folder: where a relative path starts. input, answer: columns; empty means recognised by their names. labels:
     allowed answers, or code to word. answered: False reads records to predict, whose target may be "".
     Raises DataError for a missing or empty file, an unknown column, and bad rows (all of them together).
     """
     rows = list(read_rows(path, folder=folder, format=format))
-    return to_records(rows, path, input=input, answer=answer, group=group, labels=labels, answered=answered)
+    shape = read_shape(rows, path, input=input, answer=answer, answered=answered)
+    used = {*shape.columns, group}
+    unused = tuple(name for name in columns_of(rows) if name not in used)
+    return Table(_records(rows, path, shape, group, labels, answered), shape, unused)
 
 
 def to_records(
@@ -49,8 +86,19 @@ def to_records(
     labels: Mapping[str, str] | Sequence[str] = (),
     answered: bool = True,
 ) -> list[Record]:
-    """One record per row that was read from `path`; see read_records."""
+    """One record per row that was read from `path`; see read_table."""
     shape = read_shape(rows, path, input=input, answer=answer, answered=answered)
+    return _records(rows, path, shape, group, labels, answered)
+
+
+def _records(
+    rows: Sequence[Row],
+    path: str,
+    shape: Shape,
+    group: str,
+    labels: Mapping[str, str] | Sequence[str],
+    answered: bool,
+) -> list[Record]:
     if group and group not in columns_of(rows):
         raise unknown_column(group, columns_of(rows), path)
     records, bad = [], []
@@ -72,7 +120,8 @@ def read_shape(
     """The shape of rows that were read from `path`."""
     if not columns_of(rows):
         report_bad_rows(path, [(row.line, row.broken or "no columns") for row in rows], len(rows))
-    return find_shape(columns_of(rows), input=input, answer=answer, answered=answered, where=path)
+    shape = find_shape(columns_of(rows), input=input, answer=answer, answered=answered, where=path)
+    return settle(shape, [row.table for row in rows], named=bool(input), where=path)
 
 
 def columns_of(rows: Sequence[Row]) -> list[str]:

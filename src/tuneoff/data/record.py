@@ -9,7 +9,11 @@ from dataclasses import dataclass, field
 
 from tuneoff.core.identity import content_hash
 
-__all__ = ["Message", "Record"]
+__all__ = ["Message", "Record", "Unusable"]
+
+
+class Unusable(ValueError):
+    """Why one row is no record; collected, and reported with the others of its file."""
 
 
 @dataclass(frozen=True, slots=True)

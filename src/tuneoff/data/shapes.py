@@ -6,36 +6,40 @@
     {"conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello"}]}         chat (ShareGPT)
     {"text": "card not arrived yet", "label": "card_arrival"}                                   text and label
     {"question": "What is 2 + 2?", "answer": "4"}                                               question and answer
+    {"question": "What is 2 + 2?", "A": "3", "B": "4", "answer": "B"}                           the same with options
 
-Columns that the person names come first; otherwise the shape is recognised by the columns' names. White space
-around a text is dropped, a number becomes text, null is a mistake.
+Columns that the person names come first; otherwise the shape is recognised by the columns' names. Beside the input a
+column `system` becomes a system turn, and `history` the turns before the question; options are shown under letters.
+White space around a text is dropped, a number becomes text, null is a mistake.
 """
 
+import json
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from tuneoff.core.errors import DataError, nearest
-from tuneoff.data.record import Message, Record
+from tuneoff.data.conversation import history_of, transcript, turns_of
+from tuneoff.data.options import OPTION_ANSWERS, Options, options_among
+from tuneoff.data.record import Message, Record, Unusable
 
-__all__ = ["ANSWERS", "Shape", "Unusable", "find_shape", "to_record", "unknown_column"]
+__all__ = ["ANSWERS", "Shape", "find_shape", "label_texts", "settle", "text_of", "to_record", "unknown_column"]
 
-CHATS = ("messages", "conversations")
+CHATS = ("messages", "conversations", "conversation")
+SYSTEMS = ("system", "system_prompt", "system_message")
+HISTORIES = ("history", "chat_history", "conversation_history")
 LABELS = ("label", "category", "intent", "class", "sentiment", "emotion", "topic", "target", "output")
 ANSWERS = (*LABELS, "answer", "response", "completion", "summary", "translation")
 TEXTS = ("text", "sentence", "tweet", "review", "message", "utterance", "comment", "body", "query", "content", "input")
+CONTEXTS = ("context", "passage", "article", "premise")
 PAIRS = (("premise", "hypothesis"), ("sentence1", "sentence2"), ("question1", "question2"))
-ROLES = {"human": "user", "prompter": "user", "gpt": "assistant", "model": "assistant", "bot": "assistant"}
-
-
-class Unusable(ValueError):
-    """Why one row is no record; collected, and reported with the others of its file."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shape:
-    """The part that each column plays. optional: input columns that a row may leave empty or out.
+    """The part that each column plays. optional: input columns that a row may leave empty or out. options: what a
+    multiple-choice question is answered from; its columns are not among `input`.
 
     answer "": the rows have no answers (or, in a chat, the last assistant turn is the answer).
     """
@@ -47,6 +51,16 @@ class Shape:
     instruction: str = ""
     turns: str = ""
     task: str = ""
+    system: str = ""
+    history: str = ""
+    options: Options | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column that a record is made from, the question's in the order that they are shown."""
+        options = self.options.columns if self.options else ()
+        parts = (self.task, self.system, self.history, self.turns, self.instruction, *self.input, *options, self.answer)
+        return tuple(dict.fromkeys(name for name in parts if name))
 
 
 class Known(NamedTuple):
@@ -61,10 +75,12 @@ class Known(NamedTuple):
 KNOWN = (
     Known("Alpaca", ("instruction",), ("input", "context"), ("output", "response", "completion", "answer", "target")),
     Known("prompt and completion", ("prompt",), (), ("completion", "response", "output", "answer")),
-    Known("question and answer", ("question",), ("context", "passage"), ("answer", *LABELS)),
+    Known("question and answer", ("question",), CONTEXTS, ("answer", *LABELS, "response")),
     *(Known("pair and label", pair, (), LABELS) for pair in PAIRS),
     *(Known("text and label", (text,), (), ANSWERS) for text in TEXTS),
 )
+OPTIONED = ("question and answer", "prompt and completion", "pair and label", "text and label")
+ASKED = ("Alpaca", "prompt and completion", "question and answer")  # in others `system` may be any category
 
 
 def find_shape(
@@ -100,37 +116,80 @@ def unknown_column(name: str, columns: Collection[str], where: str) -> DataError
 
 def _chat(columns: Collection[str], input: Sequence[str], answer: str) -> Shape | None:
     turns = [name for name in (input or columns) if name in CHATS]
-    return Shape(name="chat", turns=turns[0]) if turns and not answer else None
+    if not turns or answer:
+        return None
+    return Shape(name="chat", turns=turns[0], system=_first(SYSTEMS, input or columns))
 
 
 def _named(columns: Collection[str], input: Sequence[str], answer: str) -> Shape | None:
     if not input:
         return None
-    answer = answer or next((name for name in ANSWERS if name in columns and name not in input), "")
-    return Shape(name="named columns", input=tuple(input), answer=answer) if answer else None
+    shape = _with_company(Shape(name="named columns", input=tuple(input)), input)
+    taken = {*input, *(shape.options.columns if shape.options else ())}
+    known = OPTION_ANSWERS if shape.options else ANSWERS
+    answer = answer or next((name for name in known if name in columns and name not in taken), "")
+    return replace(shape, answer=answer) if answer else None
 
 
 def _recognised(columns: Collection[str], input: Sequence[str], answer: str, answered: bool) -> Shape | None:
     if input:  # no answer column among the rows
-        return None if answered else Shape(name="named columns", input=tuple(input))
+        return None if answered else _with_company(Shape(name="named columns", input=tuple(input)), input)
+    free = [name for name in columns if name != answer]
+    options = options_among(free)
     for known in KNOWN:
         if known.name == "Alpaca" and answer and answer not in known.answers:
             continue  # instruction, text, label: the text is the input, and this shape would lose it
-        found = answer or next((name for name in known.answers if name in columns and name not in known.input), "")
-        if all(name in columns and name != answer for name in known.input) and (found or not answered):
+        answers = OPTION_ANSWERS if options and known.name in OPTIONED else known.answers
+        found = answer or next((name for name in answers if name in columns and name not in known.input), "")
+        if all(name in free for name in known.input) and (found or not answered):
             return _shape(known, columns, found)
     return None
 
 
 def _shape(known: Known, columns: Collection[str], answer: str) -> Shape:
-    optional = tuple(name for name in known.optional if name in columns and name != answer)[:1]
+    free = [name for name in columns if name != answer]
+    optional = tuple(name for name in known.optional if name in free)[:1]
+    system, history = (_first(names, free) if known.name in ASKED else "" for names in (SYSTEMS, HISTORIES))
+    company = {"optional": optional, "answer": answer, "system": system, "history": history}
     if known.name == "Alpaca":
         task = "task" if "task" in columns else ""
-        instruction = known.input[0]
-        return Shape(
-            name=known.name, input=optional, optional=optional, answer=answer, instruction=instruction, task=task
-        )
-    return Shape(name=known.name, input=(*optional, *known.input), optional=optional, answer=answer)
+        return Shape(name=known.name, input=optional, instruction=known.input[0], task=task, **company)
+    input = (*optional, *known.input)
+    options = options_among([name for name in free if name not in input]) if known.name in OPTIONED else None
+    return Shape(name=known.name, input=input, options=options, **company)
+
+
+def _with_company(shape: Shape, named: Sequence[str]) -> Shape:
+    """Of the input columns that the person names: the system text, the history and the options play their own parts."""
+    options = options_among(named)
+    apart = {_first(SYSTEMS, named), _first(HISTORIES, named), *(options.columns if options else ())}
+    question = tuple(name for name in named if name not in apart)
+    if not question:
+        return shape  # nothing else is asked: they are the text
+    return replace(
+        shape, input=question, system=_first(SYSTEMS, named), history=_first(HISTORIES, named), options=options
+    )
+
+
+def _first(names: Sequence[str], columns: Collection[str]) -> str:
+    return next((name for name in names if name in columns), "")
+
+
+def settle(shape: Shape, tables: Sequence[Mapping[str, Any]], *, named: bool, where: str = "") -> Shape:
+    """How the answers name the options, found out from the rows.
+
+    named: whether the person named the input columns; recognised options that no answer names are none.
+    """
+    if not shape.options:
+        return shape
+    rows = []
+    for table in tables:
+        try:
+            rows.append((_answer(table, shape.answer, True), shape.options.texts(table, text_of)))
+        except Unusable:
+            continue  # reported with the others when the records are made
+    options = shape.options.settle(rows, where) if shape.answer else shape.options
+    return replace(shape, options=options if options.coding or named or not shape.answer else None)
 
 
 def to_record(
@@ -144,15 +203,18 @@ def to_record(
 ) -> Record:
     """One record. labels: allowed answers, or code to word. Raises Unusable where the row is none."""
     turns, target = _conversation(table, shape.turns, answered) if shape.turns else ((), "")
+    options = shape.options.texts(table, text_of) if shape.options else {}
     if shape.answer and (answered or shape.answer in table):
-        target = _cell(table, shape.answer, needed=answered)
+        target = _answer(table, shape.answer, answered)
     if answered and not target:
         raise Unusable(f"the answer is empty (column {shape.answer or shape.turns!r})")
+    if target and shape.options and shape.options.coding:
+        target = shape.options.letter(target, options)
     return Record(
-        fields=_fields(table, shape),
+        fields=_fields(table, shape) | options,
         target=_word(target, labels) if target else "",
         instruction=_instruction(table, shape.instruction),
-        turns=turns,
+        turns=_before(table, shape, turns),
         task=_cell(table, shape.task, needed=False) if shape.task else "",
         group=_cell(table, group, needed=False) if group else "",
         source=source,
@@ -173,6 +235,13 @@ def _instruction(table: Mapping[str, Any], column: str) -> str:
     return text
 
 
+def _answer(table: Mapping[str, Any], column: str, needed: bool) -> str:
+    value = table.get(column)
+    if isinstance(value, list | tuple | Mapping):
+        raise Unusable(f"column {column!r} holds a {type(value).__name__}, where a text is wanted")
+    return _cell(table, column, needed=needed)
+
+
 def _cell(table: Mapping[str, Any], column: str, *, needed: bool = True) -> str:
     """A value as text; white space around it is dropped."""
     value = table.get(column)
@@ -180,21 +249,32 @@ def _cell(table: Mapping[str, Any], column: str, *, needed: bool = True) -> str:
         if needed:
             raise Unusable(f"column {column!r} is {'null' if column in table else 'missing'}")
         return ""
+    if column in CHATS:
+        return transcript(turns_of(value, column))
+    return text_of(value)
+
+
+def label_texts(labels: Any) -> Any:
+    """Labels as answers are read: [1, 5] is ["1", "5"], {3: True} is {"3": "true"}."""
+    if isinstance(labels, Mapping):
+        return {text_of(code): text_of(word) for code, word in labels.items()}
+    return [text_of(label) for label in labels] if isinstance(labels, list | tuple) else labels
+
+
+def text_of(value: Any) -> str:
+    """A value as the text that a model gets: 3.0 is "3", true is "true", a list or an object is its JSON."""
     if isinstance(value, str):
         return value.strip()
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float):
         return str(int(value)) if value == value // 1 and not math.isinf(value) else str(value)
-    raise Unusable(f"column {column!r} holds a {type(value).__name__}, where a text is wanted")
+    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _conversation(table: Mapping[str, Any], column: str, answered: bool) -> tuple[tuple[Message, ...], str]:
     """The turns before the last assistant turn, and that turn. What stands after it is not used."""
-    value = table.get(column)
-    if not isinstance(value, list | tuple) or not value:
-        raise Unusable(f"column {column!r} holds no list of turns")
-    turns = [_turn(turn, at) for at, turn in enumerate(value, start=1)]
+    turns = turns_of(table.get(column), column)
     replies = [at for at, turn in enumerate(turns) if turn.role == "assistant"]
     if not answered and (not replies or replies[-1] != len(turns) - 1):
         return tuple(turns), ""
@@ -206,16 +286,13 @@ def _conversation(table: Mapping[str, Any], column: str, answered: bool) -> tupl
     return before, turns[replies[-1]].content
 
 
-def _turn(turn: Any, at: int) -> Message:
-    if not isinstance(turn, Mapping):
-        raise Unusable(f"turn {at} is not an object with a role and a content")
-    role, content = turn.get("role", turn.get("from")), turn.get("content", turn.get("value"))
-    role = ROLES.get(role, role)
-    if role not in ("system", "user", "assistant"):
-        raise Unusable(f"turn {at} has the role {role!r}, where system, user or assistant is wanted")
-    if not isinstance(content, str) or not content.strip():
-        raise Unusable(f"turn {at} has no text")
-    return Message(role, content.strip())
+def _before(table: Mapping[str, Any], shape: Shape, turns: Sequence[Message]) -> tuple[Message, ...]:
+    """What was said before the answer: the system text of a column of its own, a history, the conversation."""
+    system = _cell(table, shape.system, needed=False) if shape.system else ""
+    history = history_of(table.get(shape.history), shape.history) if shape.history else []
+    said = [turn for turn in turns if (turn.role, turn.content) != ("system", system)]
+    opening = [Message("system", system)] if system else []
+    return (*opening, *history, *said)
 
 
 def _word(target: str, labels: Mapping[str, str] | Sequence[str]) -> str:

@@ -31,6 +31,7 @@ from tuneoff.core.errors import ConfigError, nearest
 from tuneoff.core.files import write_text
 from tuneoff.core.identity import content_hash
 from tuneoff.core.rungs import RUNGS, RaceKind
+from tuneoff.data.shapes import label_texts
 from tuneoff.evaluation.rewording import BUILT_IN
 from tuneoff.study.verdict.price import WEIGHED
 
@@ -68,6 +69,8 @@ class DataSpec(Knobs):
     too_long: Literal["error", "truncate_left", "truncate_right"] = knob(
         "error", "records longer than the model's context: an error, or cut the input on that side"
     )
+
+    _labels_as_answers_are_read = field_validator("labels", mode="before")(label_texts)
 
 
 class PromptSpec(Knobs):

@@ -233,3 +233,29 @@ def test_the_keywords_are_the_keys_of_the_data_table():
     keys = set(inspect.signature(load_data).parameters) - {"folder"}
     assert keys == set(DataSpec.model_fields) - {"too_long"}
     assert load_data.__kwdefaults__["shares"] == tuple(DataSpec().shares)
+
+
+def test_columns_that_are_not_used_are_named(load):
+    tables = [{**row, "customer": at} for at, row in enumerate(rows(60, id=1, tools="[]"))]
+    data = load({"data": tables}, group="customer")
+    assert data.report.unused == {"data.jsonl": ("id", "tools")}
+    assert "columns not used: id, tools" in data.report.summary()
+    assert not any("not used" in line for line in load({"data": rows(60)}).report.summary())
+
+
+def test_a_column_of_one_file_is_named_with_it(load):
+    data = load({"train": rows(60, id=1), "test": rows(60, start=60, id=1, annotator="b")})
+    assert "columns not used: id, annotator (test.jsonl)" in data.report.summary()
+
+
+def test_questions_with_options_are_a_choice_of_letters(load):
+    tables = [{"question": f"{n}?", "choices": ["x", "y", "z"], "answer": n % 3} for n in range(90)]
+    data = load({"data": tables})
+    assert (data.kind, data.labels) == ("choice", ("A", "B", "C"))
+    assert data.report.unused == {"data.jsonl": ()}
+
+
+def test_labels_may_be_given_as_numbers(load):
+    tables = [{"text": f"message {n}", "label": [1, 5.0, "1", "5"][n % 4]} for n in range(60)]
+    assert load({"data": tables}, labels=[1, 5]).labels == ("1", "5")
+    assert load({"data": tables}, labels={1: "bad", 5: "good"}).labels == ("bad", "good")

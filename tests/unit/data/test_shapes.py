@@ -5,8 +5,8 @@ import math
 import pytest
 
 from tuneoff.core.errors import DataError
-from tuneoff.data.record import Message
-from tuneoff.data.shapes import Unusable, find_shape, to_record
+from tuneoff.data.record import Message, Unusable
+from tuneoff.data.shapes import find_shape, label_texts, settle, to_record
 
 
 def record(table, *, labels=(), answered=True, group="", **named):
@@ -112,7 +112,7 @@ def test_labels_name_codes_and_limit_words():
         ({"text": "t", "label": ""}, (), "the answer is empty (column 'label')"),
         ({"text": None, "label": "l"}, (), "column 'text' is null"),
         ({"text": "t", "label": math.nan}, (), "column 'label' is null"),
-        ({"text": ["t"], "label": "l"}, (), "column 'text' holds a list, where a text is wanted"),
+        ({"text": "t", "label": {"a": 1}}, (), "column 'label' holds a dict, where a text is wanted"),
         ({"instruction": "", "output": "o"}, (), "the instruction is empty (column 'instruction')"),
         ({"text": "t", "label": "joyy"}, ["joy"], "the answer 'joyy' is not in [data] labels; did you mean 'joy'?"),
         ({"messages": []}, (), "column 'messages' holds no list of turns"),
@@ -154,3 +154,138 @@ def test_unknown_column_and_unknown_shape():
     assert "did you mean 'label'?" in str(error.value)
     with pytest.raises(DataError, match="cannot tell the input columns from the answer"):
         find_shape(["foo", "bar"])
+
+
+def test_a_list_or_an_object_is_shown_as_json():
+    got = record({"text": [["Rome", "capital of", "Italy"]], "meta": {"k": "ü"}, "label": "l"}, input=["text", "meta"])
+    assert dict(got.fields) == {"text": '[["Rome", "capital of", "Italy"]]', "meta": '{"k": "ü"}'}
+
+
+@pytest.mark.parametrize(
+    ("labels", "texts"),
+    [([1, 5], ["1", "5"]), ([1.0, 2.5, True], ["1", "2.5", "true"]), ({3: 7, "x": False}, {"3": "7", "x": "false"})],
+)
+def test_labels_are_read_as_answers_are(labels, texts):
+    assert label_texts(labels) == texts
+    target = next(iter(labels))
+    assert record({"text": "t", "label": target}, labels=label_texts(labels)).target in ("1", "7")
+
+
+ALPACA = {"instruction": "And two?", "input": "", "output": "Arr, two."}
+
+
+def test_system_and_history_columns_become_turns():
+    got = record({**ALPACA, "system": "You are a pirate.", "history": [["Hello", "Ahoy"]]})
+    assert got.turns == (Message("system", "You are a pirate."), Message("user", "Hello"), Message("assistant", "Ahoy"))
+    assert (got.instruction, dict(got.fields), got.target) == ("And two?", {}, "Arr, two.")
+
+
+@pytest.mark.parametrize("empty", [None, "", []])
+def test_an_empty_system_or_history_is_no_turn(empty):
+    assert record({**ALPACA, "system": empty if empty != [] else "", "history": empty}).turns == ()
+
+
+@pytest.mark.parametrize("name", ["system", "system_prompt", "system_message"])
+@pytest.mark.parametrize(
+    "rest", [{"prompt": "p", "completion": "c"}, {"question": "q", "response": "r"}, {"question": "q", "answer": "a"}]
+)
+def test_system_columns_of_other_shapes(name, rest):
+    got = record({name: "Be brief.", **rest})
+    assert (got.turns, list(got.fields)) == ((Message("system", "Be brief."),), [next(iter(rest))])
+
+
+def test_named_system_and_history_columns_become_turns_too():
+    table = {"system": "S", "history": [["a", "b"]], "mail": "m", "reply": "r"}
+    got = record(table, input=["system", "history", "mail"], answer="reply")
+    assert [turn.content for turn in got.turns] == ["S", "a", "b"]
+    assert dict(got.fields) == {"mail": "m"}
+    alone = record({"system": "Windows", "label": "l"}, input=["system"], answer="label")
+    assert (dict(alone.fields), alone.turns) == ({"system": "Windows"}, ())
+
+
+def test_the_system_column_of_a_chat_stands_first_and_once():
+    said = [{"role": "system", "content": "S"}, {"role": "user", "content": "u"}, {"role": "assistant", "content": "a"}]
+    for turns in (said, said[1:]):
+        assert record({"messages": turns, "system": "S"}).turns == (Message("system", "S"), Message("user", "u"))
+
+
+def test_a_conversation_that_is_asked_about_is_a_transcript():
+    said = [{"role": "user", "content": "Refund!"}, {"role": "assistant", "content": "Why?"}]
+    got = record({"messages": said, "label": "angry"}, input=["messages"], answer="label")
+    assert dict(got.fields) == {"messages": "user: Refund!\nassistant: Why?"}
+
+
+def test_every_column_of_a_record_is_known_to_its_shape():
+    shape = find_shape(["id", "system", "tools", "instruction", "input", "output", "history"])
+    assert shape.columns == ("system", "history", "instruction", "input", "output")
+    chat = find_shape(["conversations", "system", "tools"])
+    assert chat.columns == ("system", "conversations")
+
+
+def settled(tables, **named):
+    return settle(find_shape(list(tables[0]), **named), tables, named=bool(named.get("input")))
+
+
+def asked(tables, **named):
+    return [to_record(table, settled(tables, **named)) for table in tables]
+
+
+OPTIONS = {"A": "three", "B": "four", "C": "five"}
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [["B", "C"], ["b", "c"], ["(B)", "C."], ["four", "five"], [1, 2, 0], [2, 3], ["2", "3"]],
+    ids=["letters", "small letters", "brackets", "texts", "from 0", "from 1", "from 1, as text"],
+)
+@pytest.mark.parametrize(
+    "columns",
+    [
+        OPTIONS,
+        {"option_a": "three", "option_b": "four", "option_c": "five"},
+        {"answer1": "three", "answer2": "four", "answer3": "five"},
+        {"choices": ["three", "four", "five"]},
+        {"choices": {"text": ["three", "four", "five"], "label": ["A", "B", "C"]}},
+    ],
+    ids=["letters", "option_a", "answer1", "list", "ARC"],
+)
+def test_options_are_shown_under_letters_and_the_answer_is_a_letter(columns, answers):
+    tables = [{"question": "2 + 2?", **columns, "answer": answer} for answer in answers]
+    got = asked(tables)
+    assert dict(got[0].fields) == {"question": "2 + 2?", **OPTIONS}
+    assert [record.target for record in got][:2] == ["B", "C"]
+    named = asked(tables, input=["question", *columns], answer="answer")
+    assert [record.id for record in named] == [record.id for record in got]
+
+
+def test_numbers_that_may_count_from_both_are_refused():
+    with pytest.raises(DataError, match="may count from 0 as well as from 1") as error:
+        asked([{"question": "q", **OPTIONS, "answer": n} for n in (1, 2)])
+    assert "write letters (A, B, ...)" in str(error.value)
+
+
+def test_an_answer_that_is_no_option_is_a_bad_row():
+    tables = [{"question": "q", **OPTIONS, "answer": answer} for answer in ("A", "B", "D")]
+    with pytest.raises(Unusable, match="the answer 'D' is none of the options A, B, C"):
+        asked(tables)
+
+
+def test_a_row_may_have_fewer_options():
+    tables = [{"question": "q", "A": "x", "B": "y", "C": third, "answer": "B"} for third in ("z", "", None)]
+    assert [list(record.fields) for record in asked(tables)] == [["question", "A", "B", "C"]] + 2 * [
+        ["question", "A", "B"]
+    ]
+
+
+def test_columns_that_only_look_like_options():
+    tables = [{"text": "t", "A": 0.5, "B": 0.1, "label": label} for label in ("spam", "ham")]
+    assert [dict(record.fields) for record in asked(tables)] == 2 * [{"text": "t"}]
+    named = asked(tables, input=["text", "A", "B"], answer="label")
+    assert [(list(record.fields), record.target) for record in named] == [
+        (["text", "A", "B"], "spam"), (["text", "A", "B"], "ham"),
+    ]  # fmt: skip
+
+
+def test_with_options_the_answer_is_the_column_that_names_one():
+    tables = [{"category": "age", "input": "Who?", "choices": ["x", "y"], "answer": answer} for answer in "xy"]
+    assert [record.target for record in asked(tables)] == ["A", "B"]

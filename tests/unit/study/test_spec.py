@@ -138,3 +138,13 @@ def test_a_spec_survives_json():
     made = spec(arms=["lora", {"use": "few_shot"}], data={"labels": {"0": "no"}}, folder="/somewhere")
     again = StudySpec.build(StudySpec.model_validate_json(made.model_dump_json()).model_dump(), "ledger")
     assert again.model_copy(update={"folder": made.folder}) == made
+
+
+@pytest.mark.parametrize(
+    ("labels", "texts"),
+    [("[1, 5]", ["1", "5"]), ("[1.0, 2.5]", ["1", "2.5"]), ("[true, false]", ["true", "false"]),
+     ('[1, "many"]', ["1", "many"]), ("{0 = 1, 1 = true}", {"0": "1", "1": "true"})],
+)  # fmt: skip
+def test_labels_written_as_numbers(tmp_path, labels, texts):
+    (tmp_path / "study.toml").write_text(f'version = 1\n[data]\npath = "a.jsonl"\nlabels = {labels}\n')
+    assert read_spec(tmp_path / "study.toml").data.labels == texts

@@ -1,0 +1,39 @@
+"""Where a record's own instruction, its history and its system text stand in the conversation."""
+
+from tuneoff.data.prompt import Prompt
+from tuneoff.data.record import Message, Record
+
+HISTORY = (Message("user", "Hello"), Message("assistant", "Ahoy"))
+SYSTEM = Message("system", "You are a pirate.")
+
+
+def said(record, **prompt):
+    return [(turn.role, turn.content) for turn in Prompt(**prompt).render(record)]
+
+
+def test_the_question_comes_behind_its_history():
+    record = Record(fields={"input": "two"}, target="2", instruction="Count it.", turns=(SYSTEM, *HISTORY))
+    assert said(record) == [
+        ("system", "You are a pirate."), ("user", "Hello"), ("assistant", "Ahoy"), ("user", "Count it.\n\ntwo"),
+    ]  # fmt: skip
+
+
+def test_so_does_an_instruction_without_input():
+    record = Record(fields={}, target="2", instruction="And two?", turns=HISTORY)
+    assert said(record) == [("user", "Hello"), ("assistant", "Ahoy"), ("user", "And two?")]
+    assert said(Record(fields={}, target="2", instruction="And two?", turns=(SYSTEM,))) == [
+        ("system", "You are a pirate."), ("user", "And two?"),
+    ]  # fmt: skip
+
+
+def test_a_conversation_that_waits_for_its_answer_is_opened_by_the_instruction():
+    record = Record(fields={}, target="2", instruction="Be brief.", turns=(*HISTORY, Message("user", "And two?")))
+    assert said(record)[0] == ("user", "Be brief.\n\nHello")
+
+
+def test_the_system_text_stands_first_and_once():
+    shown = Record(fields={"q": "one"}, target="1", turns=(SYSTEM,))
+    record = Record(fields={"q": "two"}, target="2", turns=(Message("system", "Be brief."),))
+    assert said(record, instruction="Count.", demonstrations=(shown,)) == [
+        ("system", "Be brief."), ("user", "Count.\n\none"), ("assistant", "1"), ("user", "two"),
+    ]  # fmt: skip
