@@ -10,6 +10,7 @@ from tuneoff.core.files import write_text
 from tuneoff.models.int8 import check_int8
 from tuneoff.study.bundle import save_tuned
 from tuneoff.study.conduct import conduct, open_base
+from tuneoff.study.ground import make_folder
 from tuneoff.study.plan import make_plan
 from tuneoff.study.predict import open_ready
 from tuneoff.study.ready import Ready
@@ -58,6 +59,7 @@ def tune(
     tables: Mapping[str, Any] | None = None,
 ) -> Ready:
     """Train one arm with one seed, keep its bundle in `out` (tuneoff.load opens it), and return it ready to answer."""
+    make_folder(Path(out))
     spec = _spec(data, arms=[arm], model=model, instruction=instruction, seeds=1, trials=1, out=out, tables=tables)
     plan = make_plan(spec)
     named = plan.arm(arm)

@@ -43,7 +43,7 @@ def says(said, *lines):
 def test_no_data_file(folder):
     put_study(folder, data={"path": "dta.jsonl"})
     said = mistake("run", "study.toml")
-    says(said, "error: file not found", f"where:   {folder / 'dta.jsonl'}", "do:      did you mean 'data.jsonl'?")
+    says(said, "error: file not found", f"where:   {folder / 'dta.jsonl'}", "fix:     did you mean 'data.jsonl'?")
     says(mistake("plan", "study.toml"), "file not found")
 
 
@@ -59,7 +59,7 @@ def test_a_broken_line_has_its_number(folder):
     (folder / "data.jsonl").write_text("\n".join(lines))
     put_study(folder)
     said = mistake("run", "study.toml")
-    says(said, "error: 1 of 20 rows cannot be used", "data.jsonl:7  ", "mend or remove them")
+    says(said, "error: 1 of 20 rows cannot be used", "data.jsonl:7  ", "fix or remove them")
 
 
 def test_all_bad_rows_are_told_together(folder):
@@ -113,8 +113,8 @@ def test_a_record_longer_than_the_context(folder):
     says(said, "error: a record is longer than the model can read", "where:   data.jsonl:121")
     says(said, "tokens with its prompt", "allowed: 160 tokens", 'write too_long = "truncate_right"')
     put_study(folder, ["zero_shot"], seeds=1, data={**EVERYTHING, "too_long": "truncate_right"})
-    mended = RUN.invoke(app, ["run", "study.toml", "--out", "out"])
-    assert mended.exit_code == 0, mended.output
+    fixed = RUN.invoke(app, ["run", "study.toml", "--out", "out"])
+    assert fixed.exit_code == 0, fixed.output
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_toml_that_is_broken_has_its_line(folder):
     study = put_study(folder)
     study.write_text("version = 1\nseeds = = 3\n")
     said = mistake("run", "study.toml")
-    says(said, "error: not valid TOML: ", "(at line 2, column", "mend that line", "study.toml")
+    says(said, "error: not valid TOML: ", "(at line 2, column", "fix that line", "study.toml")
 
 
 def test_no_study_file(folder):
@@ -158,7 +158,7 @@ def test_the_out_folder_is_in_use(folder):
 def test_the_out_folder_is_a_file(folder):
     put_study(folder)
     (folder / "out").write_text("a file")
-    says(mistake("run", "study.toml", "--out", "out"), "error: the run folder cannot be made", "give --out another")
+    says(mistake("run", "study.toml", "--out", "out"), "error: cannot write here", "name another run folder")
 
 
 @pytest.mark.parametrize("verb", [("show",), ("report",), ("predict", "data.jsonl")])

@@ -32,15 +32,16 @@ def doctor(
     if as_json:
         typer.echo(json.dumps(facts, indent=1))
         return
-    from rich.console import Console
     from rich.table import Table
+
+    from tuneoff.cli.console import open_console
 
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in _rows(facts):
         table.add_row(name, value)
-    Console(highlight=False, markup=False).print(table)
+    open_console().print(table)
 
 
 def _facts() -> dict[str, Any]:

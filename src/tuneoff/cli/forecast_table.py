@@ -21,10 +21,10 @@ def print_forecast(console: Console, fitted: Fitted) -> None:
     for arm in told.arms:
         times = [seconds(each) for each in (arm.rung_s, arm.run_s, arm.test_s)]
         table.add_row(Text(arm.arm), *times, size(arm.peak_bytes))
-    console.print("\n[bold]Forecast[/bold] (measured on this machine)")
+    console.print(Text.assemble(("\nForecast", "bold"), " (measured on this machine)"))
     console.print(table)
     for line in forecast_lines(fitted):
-        console.print(line, markup=False)
+        console.print(line)
 
 
 def forecast_lines(fitted: Fitted) -> list[str]:

@@ -14,8 +14,7 @@ def inspect(
     records: Annotated[int, typer.Option("--records", "-n", min=1, help="how many records")] = 3,
 ) -> None:
     """Show what is sent and which tokens are trained (in green, between ⟦ and ⟧)."""
-    from rich.console import Console
-
+    from tuneoff.cli.console import open_console
     from tuneoff.core.errors import ConfigError, nearest
     from tuneoff.study.conduct import open_base
     from tuneoff.study.plan import make_plan
@@ -30,7 +29,7 @@ def inspect(
     chosen = made.arm(arm or names[0])
     worker = Worker(made, open_base(spec), Path(), cache_bytes=0)
     job = made.job(chosen, 0, 0, "")
-    console = Console(highlight=False)
+    console = open_console()
     for example in worker.encode(worker.prompt(job), made.data.train[:records]):
         _print(console, worker.base, example)
 
@@ -43,10 +42,11 @@ def _print(console, base, example) -> None:
         f"{example.record.source}  {len(ids.prompt)} tokens of prompt, {len(ids.answer)} trained", align="left"
     )
     decode = base.tokenizer.decode
+    before, behind = "⟦⟧" if console.encoding.startswith("utf") else "[]"
     text = Text(decode(list(ids.prompt)), style="dim")
-    text.append("⟦", style="bold")
+    text.append(before, style="bold")
     text.append(decode(list(ids.answer)), style="bold green")
-    text.append("⟧", style="bold")
+    text.append(behind, style="bold")
     console.print(text, soft_wrap=True)
     if example.dropped_demonstrations or example.cut:
         console.print(f"({example.dropped_demonstrations} demonstrations dropped, {example.cut} characters cut to fit)")

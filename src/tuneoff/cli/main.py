@@ -1,7 +1,7 @@
 """The command line: `tuneoff VERB ...`, one small file a verb.
 
 cli/show.py exports one function, `show`; it becomes `tuneoff show`. Those files import nothing heavy at their top,
-so that `tuneoff --help` is there at once. A mistake that the person can mend (TuneoffError) is printed without a
+so that `tuneoff --help` is there at once. A mistake that the person can fix (TuneoffError) is printed without a
 traceback, with status 2; anything else is a bug and keeps its traceback.
 """
 
@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from tuneoff import __version__
+from tuneoff.cli.library_warnings import held_back
 from tuneoff.core.errors import TuneoffError
 
 __all__ = ["app"]
@@ -25,8 +26,11 @@ class Verbs(TyperGroup):
     """The group of verbs, which turns mistakes into messages."""
 
     def invoke(self, ctx: Any) -> Any:
+        for stream in (sys.stdout, sys.stderr):
+            stream.reconfigure(errors="replace")  # a letter that the terminal lacks must not end a run
         try:
-            return super().invoke(ctx)
+            with held_back(say):
+                return super().invoke(ctx)
         except TuneoffError as error:
             say("error:", str(error))
             raise typer.Exit(2) from None

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tuneoff.core.errors import ConfigError, DataError
-from tuneoff.core.files import write_text
+from tuneoff.core.files import check_writable, write_text
 from tuneoff.data.draft import draft
 from tuneoff.data.guess import Guess, guess_study
 from tuneoff.data.load import load_data
@@ -24,6 +24,7 @@ def new(
         raise ConfigError(
             "the study file is there already", where=out, fix="name another with --out, or remove this one"
         )
+    check_writable(out)
     name = _from(out.parent, path)
     guess = guess_study(name, folder=out.parent)
     write_text(out, draft(guess, _title(path)))
@@ -64,7 +65,7 @@ def _tried(guess: Guess, out: Path) -> list[str]:
     except DataError as error:
         return [
             "",
-            f"Wrote {out}. Before it can run, this must be mended:",
+            f"Wrote {out}. Before it can run, this must be fixed:",
             str(error),
             "Then type",
             f"  tuneoff plan {out}",

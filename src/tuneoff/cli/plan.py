@@ -18,12 +18,11 @@ def plan(
     ] = None,
 ) -> None:
     """Say what a study would run, measure what speaks for prompting or tuning, and give a first opinion."""
-    from rich.console import Console
-
+    from tuneoff.cli.console import open_console
     from tuneoff.study.plan import make_plan
     from tuneoff.study.spec import read_spec
 
-    console = Console(highlight=False)
+    console = open_console()
     made = make_plan(read_spec(study))
     _print_data(console, made)
     _print_arms(console, made)
@@ -37,15 +36,13 @@ def plan(
 
 
 def _print_data(console, made) -> None:
-    from rich.markup import escape
-
     for line in made.data.report.summary():
-        console.print(escape(line))
+        console.print(line)
     task = made.task
     console.print(f"task: {task.kind}, judged by {task.metrics[0]} (also {', '.join(task.metrics[1:])})")
     if task.labels:
-        console.print(f"labels: {escape(', '.join(task.labels))}")
-    console.print(f"instruction: {escape(task.instruction) or '(none)'}")
+        console.print(f"labels: {', '.join(task.labels)}")
+    console.print(f"instruction: {task.instruction or '(none)'}")
     if task.kind == "choice":
         console.print(visible(len(made.data.test)))
 
@@ -116,14 +113,16 @@ def _print_advice(console, advice) -> None:
     from tuneoff.report.advice import factor_lines, order_lines, reason_lines
     from tuneoff.report.words import seconds
 
-    console.print(f"\n[bold]Before training[/bold] (measured in {seconds(advice.seconds)})")
+    console.print(Text.assemble(("\nMeasured before training", "bold"), f" (in {seconds(advice.seconds)})"))
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     for factor, lines in factor_lines(advice).items():
         table.add_row(factor, Text("\n".join(lines)))
     console.print(table)
-    console.print("\n[bold]First opinion[/bold] (rules on these figures; the study finds out)")
+    console.print(
+        Text.assemble(("\nRecommendation before training", "bold"), " (rules on these figures; the study tests it)")
+    )
     for line in order_lines(advice.opinion):
         console.print(Text(f"  {line}"))
     console.print("why:")

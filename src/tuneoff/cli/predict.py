@@ -1,7 +1,7 @@
 """tuneoff predict runs/tickets new.jsonl: records in, answers out."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -9,28 +9,50 @@ __all__ = ["predict"]
 
 
 def predict(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="a run folder, or one bundle's folder")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="a run folder, or the folder of one artifact")],
     records: Annotated[str, typer.Argument(help="a file of records; - for JSON lines on standard input")] = "-",
-    arm: Annotated[str, typer.Option("--arm", "-a", help="who answers; else the recommended arm")] = "",
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="a file to write; else standard output")] = None,
+    arm: Annotated[str, typer.Option("--arm", "-a", help="the arm that answers; default: the recommended one")] = "",
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="a file to write; default: standard output")] = None,
 ) -> None:
     """Answer records with an arm of a finished run: each row as it came, with an added column `prediction`.
 
     The file's ending says its format: .jsonl, .csv, .parquet and the others that tuneoff reads.
     """
-    import json
-
-    from tuneoff.core.errors import DataError
     from tuneoff.data.read import write_rows
     from tuneoff.study.predict import answer_records, read_questions
 
-    if out is not None and out.exists():
-        raise DataError("the output file exists", where=out, fix="remove it, or give --out another name")
+    if out is not None:
+        _check_output(out)
     questions = read_questions(folder, records)
     answers = answer_records(folder, arm, questions.records)
     rows = [{**row, "prediction": answer} for row, answer in zip(questions.rows, answers)]
     if out is None:
-        typer.echo("\n".join(json.dumps(row, ensure_ascii=False, default=str) for row in rows))
+        typer.echo("\n".join(_line(row) for row in rows))
     else:
         write_rows(out, rows)
         typer.echo(f"wrote {len(rows)} answers to {out}", err=True)
+
+
+def _check_output(out: Path) -> None:
+    """Before any record is answered."""
+    from tuneoff.core.errors import DataError
+    from tuneoff.core.files import check_writable
+    from tuneoff.data.read import format_to_write
+
+    if out.exists():
+        raise DataError("the output file exists", where=out, fix="remove it, or give --out another name")
+    format_to_write(out)
+    check_writable(out, fix="give --out another folder")
+
+
+def _line(row: dict[str, Any]) -> str:
+    """A row as JSON; letters that the output's encoding lacks are written as JSON writes them in ASCII."""
+    import json
+    import sys
+
+    text = json.dumps(row, ensure_ascii=False, default=str)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(row, default=str)
+    return text

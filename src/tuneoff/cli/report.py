@@ -14,10 +14,12 @@ def report(
 ) -> None:
     """Write report.html: one file that opens in any browser, with all figures, curves and examples."""
     from tuneoff.core.errors import DataError
-    from tuneoff.report.folder import read_verdict, validation_texts
+    from tuneoff.core.files import check_writable
+    from tuneoff.report.folder import PAGE, read_verdict, validation_texts
     from tuneoff.report.html import write_report
 
     read_verdict(folder)
+    check_writable(out or folder / PAGE, fix="name another place with --out")
     try:
         texts = validation_texts(folder)
     except DataError as error:

@@ -28,7 +28,7 @@ __all__ = [
 
 
 class TuneoffError(Exception):
-    """A mistake that the person can mend.
+    """A mistake that the person can fix.
 
     problem: one sentence. where: file, or file:line. found / allowed: what was given, what may be given.
     fix: what to type or change next.
@@ -44,7 +44,7 @@ class TuneoffError(Exception):
         fix: object = None,
     ):
         self.problem = problem
-        parts = [("where", where), ("found", found), ("allowed", allowed), ("do", fix)]
+        parts = [("where", where), ("found", found), ("allowed", allowed), ("fix", fix)]
         lines = [f"  {name + ':':<9}{_flat(value)}" for name, value in parts if value not in (None, "", [], ())]
         super().__init__("\n".join([problem, *lines]))
 

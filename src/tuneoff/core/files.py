@@ -11,16 +11,47 @@ from platformdirs import user_cache_dir
 
 from tuneoff.core.errors import ResourceError
 
-__all__ = ["cache_folder", "disk_full", "disk_guard", "write_text", "written"]
+__all__ = ["cache_folder", "check_folder", "check_writable", "disk_full", "disk_guard", "write_text", "written"]
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+ELSEWHERE = "name another folder, or make this one writable"
 
 
 def cache_folder() -> Path:
-    """Where converted models and fetched files are kept: $TUNEOFF_CACHE, or the user's cache folder."""
+    """Where converted models and fetched files are kept: $TUNEOFF_CACHE, or the user's cache folder, made where it is
+    missing. Raises ResourceError where it cannot be."""
     folder = Path(os.environ.get("TUNEOFF_CACHE") or user_cache_dir("tuneoff"))
-    folder.mkdir(parents=True, exist_ok=True)
+    if not folder.is_dir():  # one that is there may be read-only, as long as nothing is missing in it
+        check_folder(folder, fix="set TUNEOFF_CACHE to a folder that can be written")
+        folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def check_writable(path: Path, *, fix: str = ELSEWHERE) -> None:
+    """Whether a file of that name could be written, found out before any work and without leaving a trace.
+
+    fix: what to type instead. Raises ResourceError where it cannot.
+    """
+    _check(path.absolute().parent, path, fix)
+
+
+def check_folder(folder: Path, *, fix: str = ELSEWHERE) -> None:
+    """Whether files could be written into that folder, which need not be there yet. Raises as check_writable."""
+    _check(folder.absolute(), folder, fix)
+
+
+def _check(folder: Path, shown: Path, fix: str) -> None:
+    """Asks the disk for a place there: permissions alone say little (root, read-only disks, /sys)."""
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    try:
+        with disk_guard(shown), tempfile.TemporaryDirectory(dir=there, prefix=".tuneoff-"):
+            pass
+    except OSError as error:
+        raise _unwritable(shown, error, fix) from None
+
+
+def _unwritable(path: Path, error: OSError, fix: str) -> ResourceError:
+    return ResourceError("cannot write here", where=path, found=error.strerror, fix=fix)
 
 
 @contextmanager
@@ -52,10 +83,16 @@ def disk_full(where: Path) -> ResourceError:
 
 @contextmanager
 def written(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its name when the block ends well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """A temporary path beside `path` that takes its name when the block ends well. Raises ResourceError where the
+    folder cannot be written, or is full."""
     with disk_guard(path):
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        except OSError as error:
+            if _is_full(error):
+                raise
+            raise _unwritable(path, error, ELSEWHERE) from None
         os.close(handle)
         temporary = Path(name)
         try:

@@ -1,7 +1,7 @@
 """The one call from a study's [data] table to three clean splits, with a report of all that was done on the way.
 
     data = load_data(path="tickets.jsonl", folder="/home/ann/support")
-    data.report.summary()[0] == "1,204 records to train on, 301 to choose on, 498 to judge on"
+    data.report.summary()[0] == "1,204 train, 301 validation, 498 test records"
 
 The order: read, drop duplicates, join equal contents to one group, remove from train (and validation) what stands
 in the test file, cut what has no file of its own, check the labels, apply the limits.
@@ -53,7 +53,7 @@ class DataReport:
     def summary(self) -> list[str]:
         """Plain sentences: sizes, what was removed, then the warnings."""
         train, validation, test = (self.sizes[name] for name in SPLITS)
-        lines = [f"{train:,} records to train on, {validation:,} to choose on, {test:,} to judge on"]
+        lines = [f"{train:,} train, {validation:,} validation, {test:,} test records"]
         if self.duplicates:
             lines.append(f"{_counted(self.duplicates, 'exact duplicate')} removed")
         if self.leaked:

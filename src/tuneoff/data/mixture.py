@@ -49,7 +49,7 @@ class Source(Knobs):
 def read_mixture(path: str | Path, *, folder: str | Path = ".") -> list[Record]:
     """The records of a mixture, exact duplicates dropped; all have an instruction, a conversation before them, or both.
 
-    folder: where a relative path starts. Raises DataError or ConfigError with the line or key to mend.
+    folder: where a relative path starts. Raises DataError or ConfigError with the line or key to fix.
     """
     file = Path(folder, path)
     records = _from_sources(file) if file.suffix == ".toml" else read_records(str(path), folder=folder)
@@ -69,7 +69,7 @@ def _from_sources(file: Path) -> list[Record]:
     except FileNotFoundError:
         raise ConfigError("mixture file not found", where=file, fix="check the path") from None
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"not valid TOML: {error}", where=file, fix="mend that line") from None
+        raise ConfigError(f"not valid TOML: {error}", where=file, fix="fix that line") from None
     tables = table.get("source")
     if set(table) != {"source"} or not isinstance(tables, list):
         raise ConfigError("a mixture file holds [[source]] tables", where=file, found=list(table), allowed="[[source]]")

@@ -139,7 +139,7 @@ def report_bad_rows(path: str, bad: Sequence[tuple[int, str]], total: int) -> No
     rows = "row" if total == 1 else "rows"
     problem = f"{len(bad)} of {total} {rows} cannot be used"
     raise DataError(
-        problem, where=path, found="\n".join(lines), fix="mend or remove them; nothing was left out silently"
+        problem, where=path, found="\n".join(lines), fix="fix or remove them; nothing was left out silently"
     )
 
 
@@ -156,12 +156,17 @@ def read_rows(path: str, *, folder: str | Path = ".", format: str = "auto") -> I
 
 def write_rows(path: str | Path, tables: Sequence[Mapping[str, Any]]) -> None:
     """Write tables in the format that the name's ending says. Raises DataError where no format has that ending."""
+    format_to_write(path)().write(path, tables)
+
+
+def format_to_write(path: str | Path) -> type[Format]:
+    """The format that the name's ending says. Raises DataError where no format has that ending."""
     formats = [plugins.load("formats", name) for name in plugins.names("formats")]
     taking = [cls for cls in formats if cls.suffixes and cls.accepts(str(path))]
     if not taking:
         endings = sorted(ending for cls in formats for ending in cls.suffixes)
         raise DataError("cannot tell the format to write", where=path, allowed=endings, fix="end the name in one")
-    taking[0]().write(path, tables)
+    return taking[0]
 
 
 def _place(path: str, folder: Path) -> str:

@@ -67,7 +67,7 @@ def _header(reader: Iterator[list[str]], path: str | Path) -> list[str]:
     try:
         header = [name.strip() for name in next(reader)]
     except csv.Error as error:
-        raise DataError(f"not valid CSV: {error}", where=f"{path}:1", fix="mend the header line") from None
+        raise DataError(f"not valid CSV: {error}", where=f"{path}:1", fix="fix the header line") from None
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
         names = ", ".join(repr(name) for name in twice)

@@ -42,7 +42,7 @@ def _check(text: str, path: str | Path) -> None:
     try:
         json.loads(text)
     except json.JSONDecodeError as error:
-        lines = 'mend that line; if each line is an object of its own, set format = "jsonl"'
+        lines = 'fix that line; if each line is an object of its own, set format = "jsonl"'
         raise DataError(
             f"not valid JSON: {error.msg}", where=f"{path}:{error.lineno}", allowed=FORMS, fix=lines
         ) from None

@@ -8,7 +8,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from tuneoff.core.errors import StudyError
-from tuneoff.core.files import disk_guard, write_text
+from tuneoff.core.files import check_folder, disk_guard, write_text
 from tuneoff.models.base import Base
 from tuneoff.study.plan import Plan
 from tuneoff.study.spec import StudySpec, write_spec
@@ -18,14 +18,10 @@ __all__ = ["alone", "keep_study", "make_folder", "same_base", "same_study"]
 
 
 def make_folder(folder: Path) -> None:
-    """The run folder, made where it is missing. Raises StudyError where it cannot be."""
-    try:
-        with disk_guard(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StudyError(
-            "the run folder cannot be made", where=folder, found=error, fix="give --out another folder"
-        ) from None
+    """The run folder, made where it is missing. Raises ResourceError where it cannot be, or cannot be written."""
+    check_folder(folder, fix="name another run folder (--out, out=)")
+    with disk_guard(folder):
+        folder.mkdir(parents=True, exist_ok=True)
 
 
 @contextmanager
@@ -47,7 +43,7 @@ def alone(folder: Path) -> Iterator[None]:
 def same_study(ledger: Ledger, plan: Plan, folder: Path) -> None:
     """Arms, seeds, trials and knobs may be added to a run; its data, prompt, model and schedule may not change.
 
-    Before the first job all may: the first start often ends in a mistake of the study file that is then mended.
+    Before the first job all may: the first start often ends in a mistake of the study file that is then fixed.
     """
     begun = ledger.begun()
     if begun and ledger.meta("study") != plan.spec.fingerprint():

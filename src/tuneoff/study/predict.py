@@ -53,8 +53,9 @@ def read_questions(folder: Path, source: str) -> Questions:
 
 
 def _piped() -> list[Row]:
-    with tempfile.NamedTemporaryFile("w", suffix=".jsonl", encoding="utf-8") as file:
-        file.write(sys.stdin.read())
+    """Bytes, as a file has them: JSON is UTF-8, whatever the terminal is."""
+    with tempfile.NamedTemporaryFile(suffix=".jsonl") as file:
+        file.write(sys.stdin.buffer.read())
         file.flush()
         return list(read_rows(file.name))
 

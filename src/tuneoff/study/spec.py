@@ -229,7 +229,7 @@ def _flat(table: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_spec(path: Path) -> StudySpec:
-    """Read and check a study file. Raises ConfigError with the file, the line where TOML has one, and the mend."""
+    """Read and check a study file. Raises ConfigError with the file, the line where TOML has one, and the fix."""
     if path.is_dir():
         path = path / "study.toml"
     if not path.is_file():
@@ -239,7 +239,7 @@ def read_spec(path: Path) -> StudySpec:
     except UnicodeDecodeError as error:
         raise ConfigError(f"the study file is not UTF-8 text: {error}", where=path, fix="save it as UTF-8") from None
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"not valid TOML: {error}", where=path, fix="mend that line") from None
+        raise ConfigError(f"not valid TOML: {error}", where=path, fix="fix that line") from None
     if "version" not in table:
         raise ConfigError("the study file has no version", where=path, fix="add the line: version = 1")
     if "folder" in table:

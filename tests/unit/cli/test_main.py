@@ -29,10 +29,10 @@ def raises(error):
 
 
 def test_mistake_is_printed_without_traceback_and_leaves_with_2():
-    error = DataError("broken line", where="tickets.jsonl:17", fix="mend that line")
+    error = DataError("broken line", where="tickets.jsonl:17", fix="fix that line")
     result = RUN.invoke(raises(error), ["act"])
     assert result.exit_code == 2
-    assert result.stderr == "error: broken line\n  where:   tickets.jsonl:17\n  do:      mend that line\n"
+    assert result.stderr == "error: broken line\n  where:   tickets.jsonl:17\n  fix:     fix that line\n"
     assert result.stdout == ""
 
 

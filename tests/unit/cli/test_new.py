@@ -104,7 +104,7 @@ def test_trouble_in_the_data_is_told_and_the_file_is_written(tmp_path, capsys):
     out = tmp_path / "study.toml"
     new(put(tmp_path, "a.jsonl", [*TICKETS, {"text": "t", "label": "fraud"}]), out)
     said = capsys.readouterr().out
-    assert "this must be mended" in said
+    assert "this must be fixed" in said
     assert "a.jsonl:901  'fraud'" in said
     assert out.is_file()
 

@@ -26,7 +26,7 @@ def said(*words):
 
 def test_the_plan(study):
     text = said("plan", study, "--quick")
-    assert "24 records to train on, 12 to choose on, 20 to judge on" in text
+    assert "24 train, 12 validation, 20 test records" in text
     assert "task: choice, judged by accuracy (also macro_f1, nll)" in text
     assert "labels: bad, good" in text
     assert "instruction: Good [or] bad? Answer with one of: bad, good." in text
@@ -41,7 +41,7 @@ def test_the_plan(study):
 def test_a_quick_plan_does_not_need_the_model(tmp_path):
     text = said("plan", "--quick", put_study(tmp_path, ["lora"], model={"name": "nowhere"}))
     assert "task: choice" in text
-    assert "First opinion" not in text
+    assert "Recommendation before" not in text
 
 
 def test_the_plan_advises(study):
@@ -55,7 +55,7 @@ def test_the_plan_advises(study):
     assert "nothing is asked for under [decision]" in text
     order = [line for line in text.splitlines() if line.startswith("  1. ")]
     assert len(order) == 1
-    assert text.index("First opinion") < text.index("why:") < text.index("next:")
+    assert text.index("Recommendation before training") < text.index("why:") < text.index("next:")
 
 
 def test_the_plan_takes_ones_own_general_text(study, tmp_path):

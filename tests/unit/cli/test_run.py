@@ -31,7 +31,7 @@ def result(folder):
 def test_it_ends_with_a_verdict_and_the_next_words(folder, result):
     assert result.exit_code == 0, result.output
     said = result.output
-    assert "24 records to train on, 12 to choose on, 20 to judge on" in said
+    assert "24 train, 12 validation, 20 test records" in said
     assert "loading model" in said
     for arm in ("majority", "tfidf", "zero_shot", "zero_shot (calibrated)", "lora, seed 1", "test: lora, seed 1"):
         assert arm in said

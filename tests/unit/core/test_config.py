@@ -35,7 +35,7 @@ def test_unknown_key_names_the_nearest_and_all_allowed():
         "unknown key 'lrr'",
         "  where:   study.toml [x]",
         "  allowed: lr, targets, train, width",
-        "  do:      did you mean 'lr'?",
+        "  fix:     did you mean 'lr'?",
     ]
 
 
@@ -56,7 +56,7 @@ def test_value_out_of_range_says_what_was_found_and_what_it_is():
         "  where:   study.toml [x]",
         "  found:   -1",
         "  allowed: peak learning rate",
-        "  do:      change lr in study.toml [x]",
+        "  fix:     change lr in study.toml [x]",
     ]
 
 

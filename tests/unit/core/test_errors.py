@@ -9,13 +9,13 @@ from tuneoff.core.errors import DataError, MissingExtra, TuneoffError, nearest
 
 
 def test_parts_stand_under_the_problem_in_their_order():
-    error = DataError("broken line", where=Path("a.jsonl:3"), found="x", allowed=["b", "c"], fix="mend that line")
+    error = DataError("broken line", where=Path("a.jsonl:3"), found="x", allowed=["b", "c"], fix="fix that line")
     assert str(error).splitlines() == [
         "broken line",
         "  where:   a.jsonl:3",
         "  found:   x",
         "  allowed: b, c",
-        "  do:      mend that line",
+        "  fix:     fix that line",
     ]
     assert error.problem == "broken line"
 
@@ -42,7 +42,7 @@ def test_nearest(name, said):
 
 def test_a_missing_package_prints_its_install_line():
     error = MissingExtra("datasets", "hub", "reading owner/name")
-    assert str(error) == "reading owner/name needs the package 'datasets'\n  do:      pip install 'tuneoff[hub]'"
+    assert str(error) == "reading owner/name needs the package 'datasets'\n  fix:     pip install 'tuneoff[hub]'"
 
 
 def test_all_errors_are_of_one_tree():

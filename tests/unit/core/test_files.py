@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from tuneoff.core.errors import ResourceError
-from tuneoff.core.files import cache_folder, disk_guard, write_text, written
+from tuneoff.core.files import cache_folder, check_folder, check_writable, disk_guard, write_text, written
 
 
 def no_room(*_, **__):
@@ -84,3 +84,44 @@ def test_cache_folder_is_where_the_person_says(tmp_path, monkeypatch):
     monkeypatch.setenv("TUNEOFF_CACHE", str(tmp_path / "deep" / "cache"))
     assert cache_folder() == tmp_path / "deep" / "cache"
     assert cache_folder().is_dir()
+
+
+@pytest.mark.parametrize("inside", ["a.txt", "deep/a.txt"])
+def test_a_file_that_could_not_be_written_is_known_before(tmp_path, inside):
+    (tmp_path / "file").write_text("no folder")
+    path = tmp_path / "file" / inside
+    with pytest.raises(ResourceError) as caught:
+        check_writable(path, fix="give --out another folder")
+    assert str(caught.value).splitlines() == [
+        "cannot write here",
+        f"  where:   {path}",
+        "  found:   Not a directory",
+        "  fix:     give --out another folder",
+    ]
+    with pytest.raises(ResourceError, match="cannot write here"):
+        check_folder(path.parent)
+    with pytest.raises(ResourceError, match="cannot write here"):
+        write_text(path, "text")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_without_the_right_to_write(tmp_path):
+    tmp_path.chmod(0o555)
+    with pytest.raises(ResourceError, match="Permission denied"):
+        check_folder(tmp_path / "new")
+    tmp_path.chmod(0o755)
+
+
+def test_what_can_be_written_leaves_no_trace(tmp_path):
+    (tmp_path / "old.txt").write_text("old")
+    for path in (tmp_path / "new.txt", tmp_path / "old.txt", tmp_path / "deep/down/new.txt"):
+        check_writable(path)
+        check_folder(path.parent)
+    assert [path.name for path in tmp_path.rglob("*")] == ["old.txt"]
+
+
+def test_a_cache_folder_that_cannot_be_made(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("TUNEOFF_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(ResourceError, match="set TUNEOFF_CACHE to a folder that can be written"):
+        cache_folder()

@@ -52,7 +52,7 @@ def test_one_file_is_split_by_its_shares(load):
     assert sum(data.report.labels["test"].values()) == data.report.sizes["test"] == len(data.test)
     assert data.report.warnings == ()
     assert data.report.summary() == [
-        "{train:,} records to train on, {validation:,} to choose on, {test:,} to judge on".format(**data.report.sizes)
+        "{train:,} train, {validation:,} validation, {test:,} test records".format(**data.report.sizes)
     ]
 
 

@@ -135,7 +135,7 @@ def test_a_folder_without_a_bundle(tmp_path):
     assert message(tmp_path).splitlines() == [
         "this folder holds no bundle",
         f"  where:   {tmp_path}",
-        "  do:      name a folder with a bundle.json in it",
+        "  fix:     name a folder with a bundle.json in it",
     ]
 
 

@@ -164,7 +164,7 @@ def test_changed_data_is_refused(study):
     assert refused(study).splitlines() == [
         "the data changed since this run began",
         f"  where:   {study.run}",
-        "  do:      bring the data back as it was, or give --out another folder for a new run",
+        "  fix:     bring the data back as it was, or give --out another folder for a new run",
     ]
 
 
@@ -181,7 +181,7 @@ def test_a_changed_study_is_refused(study, more, change):
         "the study file changed since this run began",
         f"  where:   {study.run}",
         f"  found:   {change}",
-        "  do:      undo the change (arms, seeds, trials may grow), or give --out another folder for a new run",
+        "  fix:     undo the change (arms, seeds, trials may grow), or give --out another folder for a new run",
     ]
     assert study.conduct() is not None, "and nothing was spoiled"
 
@@ -193,7 +193,7 @@ def test_a_changed_model_is_refused(study, finished):
         f"  where:   {study.run}",
         "  found:   other",
         "  allowed: tiny",
-        "  do:      bring the model back, or give --out another folder for a new run",
+        "  fix:     bring the model back, or give --out another folder for a new run",
     ]
     assert study.attempts() == finished.attempts()
 

@@ -71,7 +71,7 @@ def test_the_run_answers_its_test_records_as_it_was_judged(run):
 
 def test_from_standard_input(run, monkeypatch):
     text = "".join(json.dumps(row) + "\n" for row in QUESTIONS)
-    monkeypatch.setattr(sys, "stdin", io.StringIO(text))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
     assert [record.fields for record in read_questions(run, "-").records] == QUESTIONS
 
 
@@ -100,7 +100,7 @@ def test_an_unknown_arm(run):
         "no finished arm 'lroa'",
         f"  where:   {run}",
         "  allowed: " + ", ".join(s["arm"] for s in json.loads((run / "verdict.json").read_text())["standings"]),
-        "  do:      did you mean 'lora'?",
+        "  fix:     did you mean 'lora'?",
     ]
 
 

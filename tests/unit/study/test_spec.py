@@ -68,7 +68,7 @@ def test_a_folder_stands_for_its_study_file(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("version = 1\nseeds == 3\n", ["not valid TOML: ", "(at line 2, column", "mend that line"]),
+        ("version = 1\nseeds == 3\n", ["not valid TOML: ", "(at line 2, column", "fix that line"]),
         ("[data]\n", ["the study file has no version", "add the line: version = 1"]),
         ('version = 1\nfolder = "x"\n', ["unknown key 'folder'", "remove it"]),
         ("version = 2\n", ["version: input should be 1", "found:   2"]),

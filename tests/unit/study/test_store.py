@@ -200,7 +200,7 @@ def test_a_folder_without_a_run(tmp_path):
     assert str(caught.value).splitlines() == [
         "this folder holds no run",
         f"  where:   {tmp_path}",
-        "  do:      tuneoff run study.toml --out DIR makes one",
+        "  fix:     tuneoff run study.toml --out DIR makes one",
     ]
     assert list(tmp_path.iterdir()) == []
 
