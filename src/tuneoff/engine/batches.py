@@ -1,5 +1,5 @@
-"""Batches of alike lengths. Fair ones for training: shuffle, sort inside windows, shuffle the batches. For scoring:
-as many records as fit into a budget of tokens, so that short ones go many at a time and long ones few.
+"""Batches of alike lengths. Fair ones for training: shuffle, sort inside windows, shuffle the batches. For scoring and
+writing: as many records as fit into a budget of tokens, so that short ones go many at a time and long ones few.
 """
 
 from collections.abc import Sequence
@@ -9,9 +9,11 @@ import torch
 
 from tuneoff.core.seeds import stream
 
-__all__ = ["batches", "by_length", "epoch_steps", "scored_tokens"]
+__all__ = ["batches", "by_length", "epoch_steps", "scored_tokens", "written_tokens"]
 
 CPU_TOKENS, GPU_TOKENS = 1024, 8192
+WRITTEN_TOKENS = 8192  # 64 rows or so: a step reads all weights once, for one row as for many
+WRITTEN_BYTES = 512 << 20  # of keys and values that a batch may hold while it is written
 WINDOW = 50  # batches sorted together: long enough for 5 % padding, short enough that the order stays random
 
 
@@ -45,6 +47,12 @@ def by_length(lengths: Sequence[int], tokens: int) -> list[list[int]]:
 def scored_tokens(device: torch.device) -> int:
     """Positions of a scoring batch: where more of them no longer make a position cheaper."""
     return CPU_TOKENS if device.type == "cpu" else GPU_TOKENS
+
+
+def written_tokens(bytes_per_token: int) -> int:
+    """Positions of a batch that is written, prompts and half of the room for answers. It follows from the model alone,
+    not from what memory is free, because the last bits of an answer depend on its company."""
+    return max(CPU_TOKENS, min(WRITTEN_TOKENS, WRITTEN_BYTES // bytes_per_token))
 
 
 def epoch_steps(records: int, size: int) -> int:

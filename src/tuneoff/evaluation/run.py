@@ -48,10 +48,7 @@ def answer_examples(
         scores = label_scores(worn, task, examples, cache=cache, scorer=scorer)
         answers = choice_answers(scores, task, [example.record for example in examples], prior)
     else:
-        answers = _written_answers(worn, task, examples, cache)
-        if known:
-            losses = right_answer_losses(worn, examples, cache)
-            answers = [replace(answer, nll=nll) for answer, nll in zip(answers, losses)]
+        answers = _written_answers(worn, task, examples, cache, known)
     return answers if known else [replace(answer, nll=None) for answer in answers]
 
 
@@ -109,11 +106,20 @@ def distribution_answers(rows: Sequence[Mapping[str, float]], records: Sequence[
     ]
 
 
-def _written_answers(worn: Worn, task: Task, examples: Sequence[Example], cache: ContextCache | None) -> list[Answer]:
+def _written_answers(
+    worn: Worn, task: Task, examples: Sequence[Example], cache: ContextCache | None, known: bool
+) -> list[Answer]:
     chat = worn.base.chat
-    prompts = [example.ids.prompt for example in examples]
-    texts = generate(worn, prompts, max_tokens=task.max_answer_tokens, stops=chat.stops, cache=cache)
-    return [read_text(_first_answer(chat.decode(text.ids), text.ended or chat.templated)) for text in texts]
+    texts = generate(
+        worn,
+        [example.ids.prompt for example in examples],
+        max_tokens=task.max_answer_tokens,
+        stops=chat.stops,
+        answers=[example.ids.answer for example in examples] if known else None,
+        cache=cache,
+    )
+    said = [read_text(_first_answer(chat.decode(text.ids), text.ended or chat.templated)) for text in texts]
+    return [replace(answer, nll=text.nll) for answer, text in zip(said, texts)]
 
 
 def _first_answer(text: str, whole: bool) -> str:
@@ -129,7 +135,7 @@ def right_answer_losses(worn: Worn, examples: Sequence[Example], cache: ContextC
     contexts = Contexts(worn, shared, cache, fixed=True)
     start = contexts.start()
     losses = [0.0] * len(examples)
-    lengths = [len(prompt) - len(shared) for prompt in prompts]  # as for writing, so that contexts are shared
+    lengths = [len(prompt) - len(shared) for prompt in prompts]
     for rows in by_length(lengths, scored_tokens(worn.base.device)):
         per_record = answer_loss(contexts, start, [examples[i] for i in rows]).per_record
         for i, loss in zip(rows, per_record.tolist()):
