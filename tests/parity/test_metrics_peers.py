@@ -99,3 +99,16 @@ def test_chrf_is_that_of_sacrebleu(wanted, said):
 def test_squad_figures_by_hand(wanted, said, exact, f1):
     assert _row(load("metrics", "exact_match")(), said, wanted) == (exact,)
     assert _row(load("metrics", "token_f1")(), said, wanted)[0] == pytest.approx(f1)
+
+
+def test_of_several_references_the_best_counts_as_in_the_packages():
+    from rouge_score.rouge_scorer import RougeScorer
+    from sacrebleu.metrics import CHRF
+
+    wanted, said = [wanted for wanted, _ in PAIRS], "a cat is on a mat in Paris"
+    record = Record(fields={"text": "x"}, target=wanted[0], alternatives=tuple(wanted[1:]))
+    rows = {name: load("metrics", name)().row(Answer(text=said), record, TEXT)[0] for name in ("rouge_l", "chrf")}
+    theirs = RougeScorer(["rougeL"]).score_multi(wanted, said)["rougeL"].fmeasure
+    assert rows["rouge_l"] == pytest.approx(theirs, abs=1e-12)
+    assert rows["chrf"] == pytest.approx(CHRF().sentence_score(said, wanted).score / 100, abs=1e-12)
+    assert rows["rouge_l"] > RougeScorer(["rougeL"]).score(wanted[1], said)["rougeL"].fmeasure

@@ -22,7 +22,7 @@ ENOUGH_TO_TELL = 0.05  # of the work must be done before what is left can be tol
 def race(study: Path, out: Path | None = None, *, retry: bool = False) -> Path:
     """Run a study file into its folder and paint the verdict. Returns the folder. retry: failed jobs too."""
     from tuneoff.report.facts import facts
-    from tuneoff.report.folder import open_ledger
+    from tuneoff.report.folder import open_ledger, texts_of
     from tuneoff.report.html import write_report
     from tuneoff.report.text import paint
     from tuneoff.study.conduct import conduct, open_base
@@ -43,7 +43,7 @@ def race(study: Path, out: Path | None = None, *, retry: bool = False) -> Path:
     ledger = open_ledger(folder)
     paint(facts(verdict, ledger, folder=folder), Console())
     ledger.close()
-    page = write_report(folder, {record.id: (record.text, record.target) for record in plan.data.validation})
+    page = write_report(folder, texts_of(plan.data.validation))
     if not shown.jobs:
         console.print("all jobs of this study were done already")
     console.print(f"\n{next_words(folder, page)}", markup=False)

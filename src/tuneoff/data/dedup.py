@@ -1,9 +1,11 @@
-"""Duplicates and leakage: contents are equal when they differ in case and white space only.
+"""Duplicates and leakage: contents are alike when they differ in case and white space only.
 
-    "Card not arrived "  and  "card  not arrived"   are one content
+    "Card not arrived "  and  "card  not arrived"   are alike
 
-Same content and same answer: the later record is dropped. Same content and another answer: both stay, in one
-group, and are counted. A group that stands in a file which is tested on is removed from the files before it.
+Alike, with the same answers: the later record is dropped. Alike, with other answers: both stay, in one group, for
+case may be what the answer is about. A group that stands in a file which is tested on is removed from the files
+before it. Contents that are equal to the letter, so that a model cannot tell them apart, and that no answer is right
+for together, are counted as contradicting.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,11 +19,13 @@ __all__ = ["Distinct", "content_key", "drop_duplicates", "drop_leaked", "join_gr
 
 
 class Distinct(NamedTuple):
-    """records: each (content, answer) once. removed: how many were dropped. contradicting: contents with several
-    answers."""
+    """records: each (content, answers) once. removed: how many were dropped. alike: how many of these differ from
+    the one that is kept in case or white space. contradicting: equal contents that no answer is right for together.
+    """
 
     records: list[Record]
     removed: int
+    alike: int
     contradicting: int
 
 
@@ -31,17 +35,21 @@ def content_key(record: Record) -> str:
 
 
 def drop_duplicates(records: Iterable[Record]) -> Distinct:
-    """Keep the first of each (content, answer)."""
-    answers: dict[str, set[str]] = {}
-    kept, removed = [], 0
+    """Keep the first of each (content, answers)."""
+    kept: dict[tuple, Record] = {}
+    right: dict[str, set[str]] = {}  # by content to the letter: what is right for all its records
+    removed = alike = 0
     for record in records:
-        seen = answers.setdefault(content_key(record), set())
-        if record.target in seen:
+        answers = frozenset(record.references)
+        key = (content_key(record), answers)
+        if key in kept:
             removed += 1
+            alike += record.content != kept[key].content
         else:
-            seen.add(record.target)
-            kept.append(record)
-    return Distinct(kept, removed, sum(len(seen) > 1 for seen in answers.values()))
+            kept[key] = record
+        exact = content_hash(record.content)
+        right[exact] = right.get(exact, set(answers)) & answers
+    return Distinct(list(kept.values()), removed, alike, sum(not answers for answers in right.values()))
 
 
 def join_groups(parts: Mapping[str, Sequence[Record]], named: bool) -> dict[str, list[Record]]:

@@ -6,12 +6,12 @@
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from tuneoff.core.errors import DataError
 from tuneoff.data.record import Record
 
-__all__ = ["are_codes", "check_labels", "guess_kind", "label_set"]
+__all__ = ["are_codes", "check_labels", "guess_kind", "label_set", "refuse_label_sets"]
 
 CODE = re.compile(r"[-+]?\d+([.,]\d+)?|.{1,2}")
 MOST_LABELS = 50
@@ -46,6 +46,30 @@ def label_set(records: Sequence[Record], labels: Mapping[str, str] | Sequence[st
             '\nor, where the answers are to be written out: kind = "text"',
         )
     return found
+
+
+def refuse_label_sets(answers: Sequence[Any], kind: str, where: str) -> None:
+    """Raise DataError where the answers are lists of labels: several may be right together, not one of several.
+
+    answers: the cells of the answer column as they were read. kind: of the study; with text, lists hold texts.
+    Lists of one item each are plain answers.
+    """
+    lists = [cell for cell in answers if isinstance(cell, list | tuple)]
+    items = [str(item) for cell in lists for item in cell if not isinstance(item, list | tuple | Mapping)]
+    if kind == "text" or not items or all(len(cell) == 1 for cell in lists):
+        return
+    if kind == "auto" and guess_kind(items) == "text":
+        return
+    names = sorted(set(items))
+    shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+    sizes = sorted({len(cell) for cell in lists})
+    raise DataError(
+        "the answers are sets of labels, which cannot be tuned for yet",
+        where=where,
+        found=f"lists of {sizes[0]} to {sizes[-1]} out of {len(names)} labels: {shown}",
+        fix="give each row one label; where each list holds several right answers to one question, any of which will "
+        'do,\nwrite kind = "text" under [data]',
+    )
 
 
 def check_labels(records: Sequence[Record], where: str) -> None:

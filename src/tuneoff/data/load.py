@@ -35,14 +35,16 @@ class DataReport:
     """What was read, removed and left. All counts are records unless they say otherwise.
 
     read: per file, before anything was removed. sizes: per split, at the end. labels: per split, label to count
-    (empty for free text). contradicting: contents that stand with more than one answer. leaked, leaked_groups:
-    removed from train or validation because their group stands in a split that is judged on. unused: per file, the
-    columns that no record is made from.
+    (empty for free text). duplicates: removed; alike: how many of them differ from the record that is kept in case
+    or white space. contradicting: contents, equal to the letter, that stand with more than one answer. leaked,
+    leaked_groups: removed from train or validation because their group stands in a split that is judged on. unused: per
+    file, the columns that no record is made from.
     """
 
     read: Mapping[str, int]
     sizes: Mapping[str, int]
     duplicates: int = 0
+    alike: int = 0
     contradicting: int = 0
     leaked: int = 0
     leaked_groups: int = 0
@@ -55,7 +57,7 @@ class DataReport:
         train, validation, test = (self.sizes[name] for name in SPLITS)
         lines = [f"{train:,} train, {validation:,} validation, {test:,} test records"]
         if self.duplicates:
-            lines.append(f"{_counted(self.duplicates, 'exact duplicate')} removed")
+            lines.append(_duplicates(self.duplicates, self.alike))
         if self.leaked:
             lines.append(
                 f"{_counted(self.leaked, 'record')} ({_counted(self.leaked_groups, 'group')}) removed from training or "
@@ -99,7 +101,7 @@ def load_data(
     folder: where relative paths start. Raises DataError with what to change.
     """
     files, labels = _files(path, train, validation, test), label_texts(labels)
-    columns = {"format": format, "input": input, "answer": answer, "group": group, "labels": labels}
+    columns = {"format": format, "input": input, "answer": answer, "group": group, "labels": labels, "kind": kind}
     read = {name: read_table(file, folder=folder, **columns) for name, file in files.items()}
     labels = labels or _letters(read.values(), kind)
     distinct = {name: drop_duplicates(table.records) for name, table in read.items()}
@@ -118,6 +120,7 @@ def load_data(
         unused={files[name]: table.unused for name, table in read.items()},
         sizes={name: len(used[name]) for name in SPLITS},
         duplicates=sum(part.removed for part in distinct.values()),
+        alike=sum(part.alike for part in distinct.values()),
         contradicting=contradicting,
         leaked=leaked,
         leaked_groups=leaked_groups,
@@ -258,6 +261,12 @@ def _label_warnings(used: Parts, labels: Sequence[str]) -> list[str]:
     if twins:
         notes.append(f"some labels differ in capital letters only: {', '.join(twins)}")
     return notes
+
+
+def _duplicates(count: int, alike: int) -> str:
+    if not alike:
+        return f"{_counted(count, 'exact duplicate')} removed"
+    return f"{_counted(count, 'duplicate')} removed, {alike:,} of them different in capitals or white space only"
 
 
 def _counted(count: int, noun: str) -> str:

@@ -84,7 +84,8 @@ class Prompt:
 
 
 def _record(row: Mapping) -> Record:
-    return Record(**{**row, "turns": tuple(Message(**turn) for turn in row["turns"])})
+    turns = tuple(Message(**turn) for turn in row["turns"])
+    return Record(**{**row, "turns": turns, "alternatives": tuple(row.get("alternatives", ()))})
 
 
 def fill(template: str, fields: Mapping[str, str], where: str = "") -> str:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from tuneoff.core import plugins
 from tuneoff.core.errors import DataError, nearest
 from tuneoff.data.format import Format, Row
+from tuneoff.data.labels import refuse_label_sets
 from tuneoff.data.record import Record, Unusable
 from tuneoff.data.shapes import Shape, find_shape, settle, to_record, unknown_column
 
@@ -45,10 +46,11 @@ def read_records(
     answer: str = "",
     group: str = "",
     labels: Mapping[str, str] | Sequence[str] = (),
+    kind: str = "auto",
     answered: bool = True,
 ) -> list[Record]:
     """All records of a file, a folder or a hub id, in its order, duplicates included; see read_table."""
-    how = {"input": input, "answer": answer, "group": group, "labels": labels, "answered": answered}
+    how = {"input": input, "answer": answer, "group": group, "labels": labels, "kind": kind, "answered": answered}
     return read_table(path, folder=folder, format=format, **how).records
 
 
@@ -61,19 +63,22 @@ def read_table(
     answer: str = "",
     group: str = "",
     labels: Mapping[str, str] | Sequence[str] = (),
+    kind: str = "auto",
     answered: bool = True,
 ) -> Table:
     """The records of a file, a folder or a hub id, with the shape they were read in.
 
     folder: where a relative path starts. input, answer: columns; empty means recognised by their names. labels:
-    allowed answers, or code to word. answered: False reads records to predict, whose target may be "".
-    Raises DataError for a missing or empty file, an unknown column, and bad rows (all of them together).
+    allowed answers, or code to word. kind: with "text", lists of answers are several right answers whatever they
+    hold. answered: False reads records to predict, whose target may be "".
+    Raises DataError for a missing or empty file, an unknown column, sets of labels, and bad rows (all together).
     """
     rows = list(read_rows(path, folder=folder, format=format))
     shape = read_shape(rows, path, input=input, answer=answer, answered=answered)
     used = {*shape.columns, group}
     unused = tuple(name for name in columns_of(rows) if name not in used)
-    return Table(_records(rows, path, shape, group, labels, answered), shape, unused)
+    records = _records(rows, path, shape, group=group, labels=labels, kind=kind, answered=answered)
+    return Table(records, shape, unused)
 
 
 def to_records(
@@ -84,23 +89,28 @@ def to_records(
     answer: str = "",
     group: str = "",
     labels: Mapping[str, str] | Sequence[str] = (),
+    kind: str = "auto",
     answered: bool = True,
 ) -> list[Record]:
     """One record per row that was read from `path`; see read_table."""
     shape = read_shape(rows, path, input=input, answer=answer, answered=answered)
-    return _records(rows, path, shape, group, labels, answered)
+    return _records(rows, path, shape, group=group, labels=labels, kind=kind, answered=answered)
 
 
 def _records(
     rows: Sequence[Row],
     path: str,
     shape: Shape,
+    *,
     group: str,
     labels: Mapping[str, str] | Sequence[str],
+    kind: str,
     answered: bool,
 ) -> list[Record]:
     if group and group not in columns_of(rows):
         raise unknown_column(group, columns_of(rows), path)
+    if answered and shape.answer:
+        refuse_label_sets([row.table.get(shape.answer) for row in rows], "choice" if labels else kind, path)
     records, bad = [], []
     for row in rows:
         try:

@@ -26,14 +26,16 @@ class Message:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Record:
-    """fields: the input columns. target: the wanted answer. instruction: the record's own, where its file has
-    one per row (the Alpaca shape, or a mixture of tasks); empty means the task's. turns: what was said before
-    the answer, where the file holds conversations. group: records of one group never part in a split.
-    source: file:line.
+    """fields: the input columns. target: the wanted answer, which is trained and shown. alternatives: further right
+    answers, where its file has a list of them: any of them is as right when the record is judged. instruction: the
+    record's own, where its file has one per row (the Alpaca shape, or a mixture of tasks); empty means the task's.
+    turns: what was said before the answer, where the file holds conversations. group: records of one group never
+    part in a split. source: file:line.
     """
 
     fields: Mapping[str, str]
     target: str
+    alternatives: tuple[str, ...] = ()
     instruction: str = ""
     turns: tuple[Message, ...] = ()
     task: str = ""
@@ -43,7 +45,7 @@ class Record:
 
     def __post_init__(self):
         if not self.id:
-            object.__setattr__(self, "id", content_hash([self.content, self.target]))
+            object.__setattr__(self, "id", content_hash([self.content, *self.references]))
         if not self.group:
             object.__setattr__(self, "group", content_hash(self.content))
 
@@ -54,6 +56,11 @@ class Record:
     def content(self) -> list:
         """What the answer is asked about: equal contents are duplicates."""
         return [dict(self.fields), self.instruction, [[turn.role, turn.content] for turn in self.turns]]
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """All right answers, the target first."""
+        return (self.target, *self.alternatives)
 
     @property
     def text(self) -> str:

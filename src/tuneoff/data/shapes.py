@@ -185,7 +185,8 @@ def settle(shape: Shape, tables: Sequence[Mapping[str, Any]], *, named: bool, wh
     rows = []
     for table in tables:
         try:
-            rows.append((_answer(table, shape.answer, True), shape.options.texts(table, text_of)))
+            target, *_ = _right_answers(table, shape.answer, needed=True) or [""]
+            rows.append((target, shape.options.texts(table, text_of)))
         except Unusable:
             continue  # reported with the others when the records are made
     options = shape.options.settle(rows, where) if shape.answer else shape.options
@@ -204,15 +205,18 @@ def to_record(
     """One record. labels: allowed answers, or code to word. Raises Unusable where the row is none."""
     turns, target = _conversation(table, shape.turns, answered) if shape.turns else ((), "")
     options = shape.options.texts(table, text_of) if shape.options else {}
+    right = [target] if target else []
     if shape.answer and (answered or shape.answer in table):
-        target = _answer(table, shape.answer, answered)
-    if answered and not target:
+        right = _right_answers(table, shape.answer, needed=answered)
+    if answered and not right:
         raise Unusable(f"the answer is empty (column {shape.answer or shape.turns!r})")
-    if target and shape.options and shape.options.coding:
-        target = shape.options.letter(target, options)
+    if shape.options and shape.options.coding:
+        right = [shape.options.letter(answer, options) for answer in right]
+    target, *alternatives = dict.fromkeys(_word(answer, labels) for answer in right) or [""]
     return Record(
         fields=_fields(table, shape) | options,
-        target=_word(target, labels) if target else "",
+        target=target,
+        alternatives=tuple(alternatives),
         instruction=_instruction(table, shape.instruction),
         turns=_before(table, shape, turns),
         task=_cell(table, shape.task, needed=False) if shape.task else "",
@@ -235,11 +239,26 @@ def _instruction(table: Mapping[str, Any], column: str) -> str:
     return text
 
 
-def _answer(table: Mapping[str, Any], column: str, needed: bool) -> str:
+def _right_answers(table: Mapping[str, Any], column: str, *, needed: bool) -> list[str]:
+    """A list holds several right answers, any other value the only one."""
     value = table.get(column)
-    if isinstance(value, list | tuple | Mapping):
+    if isinstance(value, list | tuple):
+        if needed and not value:
+            raise Unusable(f"the list of answers is empty (column {column!r})")
+        return [_right_answer(item, at, column) for at, item in enumerate(value, start=1)]
+    if isinstance(value, Mapping):
         raise Unusable(f"column {column!r} holds a {type(value).__name__}, where a text is wanted")
-    return _cell(table, column, needed=needed)
+    text = _cell(table, column, needed=needed)
+    return [text] if text else []
+
+
+def _right_answer(item: Any, at: int, column: str) -> str:
+    if isinstance(item, list | tuple | Mapping):
+        raise Unusable(f"answer {at} of the list in column {column!r} is a {type(item).__name__}, not a text")
+    text = _cell({column: item}, column, needed=False)
+    if not text:
+        raise Unusable(f"answer {at} of the list in column {column!r} is {'null' if item is None else 'empty'}")
+    return text
 
 
 def _cell(table: Mapping[str, Any], column: str, *, needed: bool = True) -> str:

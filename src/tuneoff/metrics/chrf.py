@@ -23,7 +23,8 @@ class Chrf(Metric):
     def row(self, answer: Answer, record: Record, task: Task) -> tuple[float, ...]:
         if not answer.readable:
             return (0.0,)
-        return (min(_scorer().sentence_score(answer.text, [record.target]).score / 100, 1.0),)
+        score = _scorer().sentence_score(answer.text, list(record.references)).score  # of the best reference
+        return (min(score / 100, 1.0),)
 
 
 @cache

@@ -16,4 +16,4 @@ class ExactMatch(Metric):
     kinds = ("text",)
 
     def row(self, answer: Answer, record: Record, task: Task) -> tuple[float, ...]:
-        return (float(answer.readable and plain(answer.text) == plain(record.target)),)
+        return (float(answer.readable and plain(answer.text) in map(plain, record.references)),)

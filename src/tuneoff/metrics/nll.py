@@ -1,7 +1,8 @@
 """Minus the log-probability (nats) of the right answer: how surprised the arm is by it. Less is better.
 
 For a choice the probability is normalised over the labels: an arm that knows nothing about 4 labels has
-log 4 = 1.39. Where the arm gives no probability the record is unscored. Probability 0, which a baseline that counts
+log 4 = 1.39. Of several right answers it is that of the first one, which is trained: the smallest of all would be that
+of the shortest. Where the arm gives no probability the record is unscored. Probability 0, which a baseline that counts
 may give, is held at exp(-100): one infinite record would drown all others.
 """
 

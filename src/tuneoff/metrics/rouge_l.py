@@ -27,7 +27,7 @@ class RougeL(Metric):
     def row(self, answer: Answer, record: Record, task: Task) -> tuple[float, ...]:
         if not answer.readable:
             return (0.0,)
-        return (float(_scorer().score(record.target, answer.text)["rougeL"].fmeasure),)
+        return (float(_scorer().score_multi(record.references, answer.text)["rougeL"].fmeasure),)
 
 
 class Words:

@@ -19,7 +19,10 @@ class TokenF1(Metric):
     kinds = ("text",)
 
     def row(self, answer: Answer, record: Record, task: Task) -> tuple[float, ...]:
-        return (_f1(plain(answer.text).split(), plain(record.target).split()) if answer.readable else 0.0,)
+        if not answer.readable:
+            return (0.0,)
+        said = plain(answer.text).split()
+        return (max(_f1(said, plain(reference).split()) for reference in record.references),)
 
 
 def _f1(said: list[str], wanted: list[str]) -> float:

@@ -3,14 +3,26 @@
 runs/tickets/study.toml   verdict.json   ledger.sqlite   report.html
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from tuneoff.core.errors import StudyError, nearest
+from tuneoff.data.record import Record
 from tuneoff.study.store import Ledger
 from tuneoff.study.verdict import judge
 from tuneoff.study.verdict.judgement import Verdict
 
-__all__ = ["LEDGER", "PAGE", "STUDY", "VERDICT", "open_ledger", "read_verdict", "study_file", "validation_texts"]
+__all__ = [
+    "LEDGER",
+    "PAGE",
+    "STUDY",
+    "VERDICT",
+    "open_ledger",
+    "read_verdict",
+    "study_file",
+    "texts_of",
+    "validation_texts",
+]
 
 STUDY, VERDICT, LEDGER, PAGE = "study.toml", "verdict.json", "ledger.sqlite", "report.html"
 
@@ -51,7 +63,12 @@ def validation_texts(folder: Path) -> dict[str, tuple[str, str]]:
     ledger.close()
     if not known:
         return {}
-    return {record.id: (record.text, record.target) for record in make_plan(spec_of(folder)).data.validation}
+    return texts_of(make_plan(spec_of(folder)).data.validation)
+
+
+def texts_of(records: Sequence[Record]) -> dict[str, tuple[str, str]]:
+    """{record id: (text, wanted answer)}; several right answers stand behind one another."""
+    return {record.id: (record.text, " | ".join(record.references)) for record in records}
 
 
 def _no_verdict(folder: Path) -> StudyError:

@@ -368,10 +368,11 @@ class Worker:
             self._aside(job, number).unlink(missing_ok=True)
 
     def _longest_answer(self) -> int:
-        """Room for the longest training answer and a little more."""
+        """Room for the longest right answer of a training record and a little more."""
         if self.plan.task.kind == "choice":
             return 0
-        longest = max(len(self.base.chat.answer_ids(record.target)) for record in self.plan.data.train)
+        right = (answer for record in self.plan.data.train for answer in record.references)
+        longest = max(len(self.base.chat.answer_ids(answer)) for answer in right)
         return min(MOST_NEW_TOKENS, longest + longest // 4 + 1)
 
 

@@ -9,6 +9,7 @@ def test_my_metric(check):
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -51,6 +52,17 @@ def a_score_lies_between_0_and_1(metric: Metric) -> None:
         right = _pooled(metric, [_right(record) for record in records], records, task)
         wrong = _pooled(metric, [_wrong(record, records) for record in records], records, task)
         assert not metric.up or (math.isclose(right, 1.0) and 0 <= wrong < 1)
+
+
+def the_best_reference_counts(metric: Metric) -> None:
+    """An answer that is any of the right ones is as right as the target. A loss is of the target alone."""
+    if not metric.up:
+        return
+    for task, records in examples(metric):
+        if task.kind == "text":
+            several = [replace(record, alternatives=("another answer", "42")) for record in records]
+            said = [Answer(text="another answer", nll=0.1) for _ in several]
+            assert math.isclose(_pooled(metric, said, several, task), 1.0)
 
 
 def unreadable_is_wrong(metric: Metric) -> None:
@@ -99,6 +111,7 @@ CHECKS = (
     names_what_it_is_for,
     prefers_the_right_answer,
     a_score_lies_between_0_and_1,
+    the_best_reference_counts,
     unreadable_is_wrong,
     rows_are_plain_numbers_of_one_width,
     the_order_of_records_does_not_matter,

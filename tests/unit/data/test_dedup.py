@@ -24,7 +24,23 @@ def test_case_and_white_space_do_not_count():
 def test_the_first_of_equal_records_stays_and_contradictions_both_stay():
     got = drop_duplicates([rec("a"), rec("A "), rec("a", "y"), rec("b"), rec("a", "y")])
     assert [(record.fields["text"], record.target) for record in got.records] == [("a", "x"), ("a", "y"), ("b", "x")]
-    assert (got.removed, got.contradicting) == (2, 1)
+    assert (got.removed, got.alike, got.contradicting) == (2, 1, 1)
+
+
+def test_texts_that_a_model_tells_apart_do_not_contradict():
+    got = drop_duplicates([rec("the tent", "calm"), rec("THE TENT", "shouted"), rec("a  b", "x"), rec("a b", "y")])
+    assert (len(got.records), got.removed, got.contradicting) == (4, 0, 0)
+    assert drop_duplicates([rec("THE TENT", "calm"), rec("THE TENT", "shouted")]).contradicting == 1
+
+
+def test_records_with_several_answers_contradict_where_none_is_right_for_all():
+    def several(*answers):
+        return rec("q", answers[0], alternatives=answers[1:])
+
+    assert drop_duplicates([several("a", "b"), several("b", "c")]).contradicting == 0
+    assert drop_duplicates([several("a", "b"), several("c", "d")]).contradicting == 1
+    assert drop_duplicates([several("a", "b"), several("b", "a")]).removed == 1
+    assert drop_duplicates([several("a", "b"), several("a")]).removed == 0
 
 
 def test_contradicting_contents_share_a_group():

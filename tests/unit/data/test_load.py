@@ -98,8 +98,9 @@ def test_path_with_a_test_file_of_its_own(load):
 def test_duplicates_and_contradictions_are_counted(load):
     double = [{"text": "MESSAGE  1 ", "label": WORDS[1]}, {"text": "message 2", "label": WORDS[0]}]
     data = load({"data": rows(600) + double + double})
-    assert (data.report.duplicates, data.report.contradicting) == (3, 1)
-    assert "3 exact duplicates removed" in data.report.summary()
+    assert (data.report.duplicates, data.report.alike, data.report.contradicting) == (3, 2, 1)
+    assert "3 duplicates removed, 2 of them different in capitals or white space only" in data.report.summary()
+    assert "2 exact duplicates removed" in load({"data": rows(600) + rows(2)}).report.summary()
     assert "more than one answer for 1 text: no arm can get all of them right" in data.report.warnings
     (name,) = [name for name in SPLITS if any(r.fields["text"] == "message 2" for r in getattr(data, name))]
     assert sum(record.fields["text"] == "message 2" for record in getattr(data, name)) == 2
@@ -179,6 +180,42 @@ def test_kinds(load):
     data = load({"data": rows(600, labels=(0, 1))}, kind="text")
     assert (data.kind, data.labels, data.report.labels) == ("text", (), {})
     assert 'kind = "text"' in message(load, {"data": rows(60)}, kind="text", labels=list(WORDS))
+
+
+def several(count, start=0):
+    return [{"text": f"question {n}", "answer": [f"answer {n}", f"reply {n}"]} for n in range(start, start + count)]
+
+
+def test_lists_of_texts_are_several_right_answers(load):
+    data = load({"data": several(300)})
+    assert (data.kind, data.labels, sum(data.report.sizes.values())) == ("text", (), 300)
+    assert all(record.references == (record.target, f"reply {record.target[7:]}") for record in data.test)
+    assert data.report.contradicting == 0
+
+
+def test_references_do_not_hide_leaks_and_duplicates(load):
+    test = [*several(150, 1000), {"text": "question 3", "answer": ["answer 3", "another one"]}]
+    data = load({"train": several(200) + several(5), "test": test})
+    assert (data.report.duplicates, data.report.leaked) == (5, 1)
+
+
+@pytest.mark.parametrize("answers", [["price", "room"], [], ["price"]])
+def test_lists_of_labels_are_refused(load, answers):
+    lists = [["price"], ["room", "service"], answers]
+    tables = [{"text": f"t {n}", "labels": lists[n % 3]} for n in range(90)]
+    text = message(load, {"data": tables}, input=["text"], answer="labels")
+    assert text.startswith("the answers are sets of labels, which cannot be tuned for yet")
+    assert f"lists of {min(1, len(answers))} to 2 out of 3 labels: price, room, service" in text
+    assert 'kind = "text"' in text
+
+
+def test_lists_of_labels_where_the_person_says_what_they_are(load):
+    tables = [{"text": f"t {n}", "votes": ["yes", "yes", "no"] if n % 2 else ["no", "yes"]} for n in range(90)]
+    named = {"input": ["text"], "answer": "votes"}
+    assert load({"data": tables}, **named, kind="text").train[0].alternatives
+    assert "sets of labels" in message(load, {"data": tables}, **named, kind="choice")
+    single = [{"text": f"t {n}", "label": [("lost", "found")[n % 2]]} for n in range(90)]
+    assert load({"data": single}).labels == ("found", "lost")
 
 
 def test_too_few_records_for_three_splits(load):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tuneoff.core.errors import ConfigError, DataError
-from tuneoff.data.read import read_records
+from tuneoff.data.read import read_records, write_rows
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_bad_rows_come_together(put):
     assert "a.jsonl:3  the text is empty (column 'text')" in text
     assert "a.jsonl:4  column 'label' is missing" in text
     assert "a.jsonl:5  column 'label' is null" in text
-    assert "a.jsonl:6  column 'label' holds a list" in text
+    assert "a.jsonl:6  the list of answers is empty (column 'label')" in text
     assert "a.jsonl:7" not in text
     assert "and 2 more" in text
 
@@ -134,3 +134,16 @@ def test_records_to_predict(put):
     folder = put("a.jsonl", {"text": "x"}, {"text": "y"})
     assert [record.target for record in read_records("a.jsonl", folder=folder, answered=False)] == ["", ""]
     assert "cannot tell the input columns" in message("a.jsonl", folder)
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.parquet", "hub"])
+def test_lists_of_answers_come_from_every_format_that_has_lists(tmp_path, name):
+    tables = [{"question": f"q {n}", "answer": [f"a {n}", f"b {n}"]} for n in range(3)]
+    if name == "hub":
+        datasets = pytest.importorskip("datasets")
+        datasets.Dataset.from_list(tables).save_to_disk(tmp_path / name)
+    else:
+        write_rows(tmp_path / name, tables)
+    assert [record.references for record in read_records(name, folder=tmp_path)] == [
+        (f"a {n}", f"b {n}") for n in range(3)
+    ]

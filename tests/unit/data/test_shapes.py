@@ -289,3 +289,27 @@ def test_columns_that_only_look_like_options():
 def test_with_options_the_answer_is_the_column_that_names_one():
     tables = [{"category": "age", "input": "Who?", "choices": ["x", "y"], "answer": answer} for answer in "xy"]
     assert [record.target for record in asked(tables)] == ["A", "B"]
+
+
+def test_a_list_of_answers_is_several_references():
+    got = record({"text": "Who?", "answer": ["Ann", " Ben ", "Ann", 7]})
+    assert (got.target, got.alternatives, got.references) == ("Ann", ("Ben", "7"), ("Ann", "Ben", "7"))
+    assert got.id != record({"text": "Who?", "answer": "Ann"}).id
+    one = record({"text": "Who?", "answer": ["Ann"]})
+    assert (one, one.references) == (record({"text": "Who?", "answer": "Ann"}), ("Ann",))
+
+
+@pytest.mark.parametrize(
+    ("answers", "why"),
+    [
+        ([], "the list of answers is empty (column 'answer')"),
+        (["a", ""], "answer 2 of the list in column 'answer' is empty"),
+        (["a", None], "answer 2 of the list in column 'answer' is null"),
+        (["a", ["b"]], "answer 2 of the list in column 'answer' is a list, not a text"),
+        ([{"b": 1}], "answer 1 of the list in column 'answer' is a dict, not a text"),
+    ],
+)
+def test_lists_that_hold_no_answers(answers, why):
+    with pytest.raises(Unusable) as error:
+        record({"text": "Who?", "answer": answers})
+    assert str(error.value) == why
