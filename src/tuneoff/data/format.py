@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 from tuneoff.core.errors import DataError
+from tuneoff.core.text import decode
 
 __all__ = ["Format", "Row", "read_text"]
 
@@ -55,17 +56,7 @@ class Format:
 
 def read_text(path: str | Path) -> str:
     """A text file, whole; .gz is unpacked and a byte order mark dropped. Raises DataError if it is not UTF-8."""
-    data = _bytes(Path(path))
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        utf16 = data.startswith((b"\xff\xfe", b"\xfe\xff"))
-        raise DataError(
-            "the file is not UTF-8 text",
-            where=f"{path}:{data[: error.start].count(10) + 1}",
-            found="UTF-16" if utf16 else f"the byte 0x{data[error.start]:02x}, which no UTF-8 text has there",
-            fix=f"save it as UTF-8, for example: iconv -f {'UTF-16' if utf16 else 'WINDOWS-1252'} -t UTF-8 OLD > NEW",
-        ) from None
+    return decode(_bytes(Path(path)), path, "the file", DataError)
 
 
 def _bytes(path: Path) -> bytes:

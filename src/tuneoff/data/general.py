@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tuneoff.core.errors import DataError
+from tuneoff.core.text import read_text
 
 __all__ = ["cut", "general_text"]
 
@@ -21,11 +22,7 @@ __all__ = ["cut", "general_text"]
 def general_text(file: Path | None = None) -> list[str]:
     """The passages, each in one line. file: the person's own text instead. Raises DataError where it cannot be read."""
     file = file or Path(__file__).parent / "general_text.txt"
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        fix = "name a text file in UTF-8, its passages parted by empty lines"
-        raise DataError("the general text cannot be read", where=file, found=error, fix=fix) from None
+    text = read_text(file, "the general text", DataError)
     passages = [" ".join(passage.split()) for passage in text.split("\n\n")]
     if not any(passages):
         raise DataError("the general text is empty", where=file, fix="give it some paragraphs of plain text")

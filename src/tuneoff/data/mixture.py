@@ -23,6 +23,7 @@ from pydantic import field_validator
 from tuneoff.core.config import Knobs, knob
 from tuneoff.core.errors import ConfigError, DataError
 from tuneoff.core.seeds import stream
+from tuneoff.core.text import read_text
 from tuneoff.data.dedup import drop_duplicates
 from tuneoff.data.read import read_records
 from tuneoff.data.record import Record
@@ -64,10 +65,10 @@ def read_mixture(path: str | Path, *, folder: str | Path = ".") -> list[Record]:
 
 
 def _from_sources(file: Path) -> list[Record]:
+    if not file.is_file():
+        raise ConfigError("mixture file not found", where=file, fix="check the path")
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError("mixture file not found", where=file, fix="check the path") from None
+        table = tomllib.loads(read_text(file, "the mixture file"))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"not valid TOML: {error}", where=file, fix="fix that line") from None
     tables = table.get("source")

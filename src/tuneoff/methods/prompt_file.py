@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from tuneoff.core.config import knob
 from tuneoff.core.errors import ConfigError
+from tuneoff.core.text import read_text
 from tuneoff.data.prompt import Prompt
 from tuneoff.models.adapt import PromptMethod
 
@@ -31,7 +32,7 @@ class PromptFile(PromptMethod):
                 where=file if self.path else None,
                 fix='write [methods.prompt_file] path = "mine.txt", a text file beside the study file',
             )
-        return self.model_copy(update={"text": file.read_text(encoding="utf-8").strip()})
+        return self.model_copy(update={"text": read_text(file, "the prompt file").strip()})
 
     def content(self):
         return self.text

@@ -9,6 +9,7 @@ from filelock import FileLock, Timeout
 
 from tuneoff.core.errors import StudyError
 from tuneoff.core.files import check_folder, disk_guard, write_text
+from tuneoff.core.text import read_text
 from tuneoff.models.base import Base
 from tuneoff.study.plan import Plan
 from tuneoff.study.spec import StudySpec, write_spec
@@ -74,7 +75,7 @@ def keep_study(ledger: Ledger, spec: StudySpec, study_file: Path | None, copy: P
     if study_file is None:
         write_spec(spec, copy)
     elif not copy.exists() or not copy.samefile(study_file):
-        write_text(copy, study_file.read_text(encoding="utf-8"))
+        write_text(copy, read_text(study_file, "the study file"))
 
 
 def same_base(ledger: Ledger, base: Base, folder: Path) -> None:

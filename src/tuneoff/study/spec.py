@@ -31,6 +31,7 @@ from tuneoff.core.errors import ConfigError, nearest
 from tuneoff.core.files import write_text
 from tuneoff.core.identity import content_hash
 from tuneoff.core.rungs import RUNGS, RaceKind
+from tuneoff.core.text import read_text
 from tuneoff.data.shapes import label_texts
 from tuneoff.evaluation.rewording import BUILT_IN
 from tuneoff.study.verdict.price import WEIGHED
@@ -235,9 +236,7 @@ def read_spec(path: Path) -> StudySpec:
     if not path.is_file():
         raise ConfigError("study file not found", where=path, fix="tuneoff new YOUR_DATA writes one")
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"the study file is not UTF-8 text: {error}", where=path, fix="save it as UTF-8") from None
+        table = tomllib.loads(read_text(path, "the study file"))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"not valid TOML: {error}", where=path, fix="fix that line") from None
     if "version" not in table:
