@@ -1,12 +1,13 @@
 """The three calls: compare() races, tune() trains one arm, load() opens what was left behind."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tuneoff.core.errors import ConfigError, StudyError
 from tuneoff.core.files import write_text
+from tuneoff.data.in_memory import tables_of
 from tuneoff.models.int8 import check_int8
 from tuneoff.study.bundle import save_tuned
 from tuneoff.study.conduct import conduct, open_base
@@ -21,7 +22,7 @@ from tuneoff.study.work import Worker
 
 __all__ = ["compare", "load", "tune"]
 
-Rows = Sequence[Mapping[str, str]]
+Rows = Iterable[Mapping[str, Any]]  # a DataFrame or a Dataset as well
 
 
 def compare(
@@ -38,7 +39,8 @@ def compare(
 ) -> Verdict:
     """Race arms on data and return the verdict, which is also written into `out` with ledger and artifacts.
 
-    data: a study file (then the other arguments but `out` are not used), a data file, or rows as mappings.
+    data: a study file (then the other arguments but `out` are not used), a data file, or rows: a list of mappings, a
+    pandas DataFrame or a datasets.Dataset, whose values become text as those of a file do.
     tables: further tables of the study file, such as {"data": {"answer": "team"}, "train": {"epochs": 3}}.
     Called again with the same arguments it goes on, or returns what is there.
     """
@@ -110,7 +112,7 @@ def _is_study(data) -> bool:
 def _kept(rows: Rows, out: Path) -> str:
     """Rows given in memory, as a file of the run, so that it can be gone on with."""
     file = out.resolve() / "data.jsonl"
-    text = "".join(json.dumps(dict(row), ensure_ascii=False) + "\n" for row in rows)
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in tables_of(rows))
     if file.is_file() and file.read_text(encoding="utf-8") != text:
         raise StudyError("this folder holds a run on other rows", where=out, fix="give out= another folder")
     write_text(file, text)

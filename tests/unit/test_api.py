@@ -1,11 +1,15 @@
 """compare, tune and load on a tiny model."""
 
+import json
+
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 import tuneoff
 from tiny_study import QUICK, SMALL, put_model, put_rows, put_study, rows
-from tuneoff.core.errors import ConfigError, StudyError
+from tuneoff.core.errors import ConfigError, DataError, StudyError
 from tuneoff.study.steps import Watch
 
 torch.set_num_threads(1)
@@ -78,3 +82,21 @@ def test_a_table_for_the_prompt_and_an_instruction_go_together(place):
 def test_the_package_names_three_calls():
     assert set(tuneoff.__all__) == {"__version__", "compare", "load", "tune"}
     assert not hasattr(tuneoff, "nothing")
+
+
+def test_frames_are_rows(place):
+    frame = pd.DataFrame(rows())
+    frame["when"], frame["score"] = pd.Timestamp("2024-01-02"), np.float32(4.4)
+    ready = tuneoff.tune(frame, "zero_shot", model="model", out="r", tables=TABLES)
+    first = json.loads((place / "r/data.jsonl").read_text().splitlines()[0])
+    assert first == {**rows()[0], "when": "2024-01-02 00:00:00", "score": 4.4}
+    asked = [row["text"] for row in rows()[:3]]
+    assert ready.answer(frame[:3]) == ready.answer(asked)
+
+
+def test_rows_that_are_none_are_reported_before_anything_is_written(place):
+    with pytest.raises(DataError) as error:
+        tuneoff.tune([*rows(), {"text": "x \ud83d", "label": "good"}], "zero_shot", model="model", out="r")
+    assert "half a character" in str(error.value)
+    assert f"given rows:{len(rows()) + 1}" in str(error.value)
+    assert not (place / "r/data.jsonl").exists()

@@ -37,7 +37,7 @@ def read_text(path: Path, what: str, error: type[TuneoffError] = ConfigError) ->
 
 
 def decode(data: bytes, where: object, what: str, error: type[TuneoffError]) -> str:
-    """UTF-8 bytes as text, a byte order mark dropped. Raises `error` with the line and the encoding where it is known."""
+    """UTF-8 bytes as text, a byte order mark dropped. Raises `error` with the line, and the encoding where known."""
     wide = _wide(data)
     if wide:
         raise error(f"{what} is not UTF-8 text", where=f"{where}:1", found=wide, fix=_command(wide))

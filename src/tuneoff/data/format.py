@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 from tuneoff.core.errors import DataError
+from tuneoff.core.files import written
 from tuneoff.core.text import decode
 
-__all__ = ["Format", "Row", "read_text"]
+__all__ = ["Format", "Row", "read_text", "write_text"]
 
 
 class Row(NamedTuple):
@@ -57,6 +58,13 @@ class Format:
 def read_text(path: str | Path) -> str:
     """A text file, whole; .gz is unpacked and a byte order mark dropped. Raises DataError if it is not UTF-8."""
     return decode(_bytes(Path(path)), path, "the file", DataError)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """The inverse: UTF-8, packed where the name ends in .gz; whole, or the old file stays as it was."""
+    data = text.encode("utf-8")
+    with written(Path(path)) as temporary:
+        temporary.write_bytes(gzip.compress(data) if str(path).lower().endswith(".gz") else data)
 
 
 def _bytes(path: Path) -> bytes:

@@ -13,6 +13,7 @@ from tuneoff.data.format import Format, Row
 from tuneoff.data.labels import refuse_label_sets
 from tuneoff.data.record import Record, Unusable
 from tuneoff.data.shapes import Shape, find_shape, settle, to_record, unknown_column
+from tuneoff.data.values import half_character
 
 __all__ = [
     "Table",
@@ -159,9 +160,14 @@ def read_rows(path: str, *, folder: str | Path = ".", format: str = "auto") -> I
     empty = True
     for row in _format(path, place, Path(folder), format).read(place):
         empty = False
-        yield row
+        yield _whole(row)
     if empty:
         raise DataError("no records in it", where=place, fix="check that it is the right file")
+
+
+def _whole(row: Row) -> Row:
+    why = half_character(row.table)
+    return row._replace(table={}, broken=why) if why else row
 
 
 def write_rows(path: str | Path, tables: Sequence[Mapping[str, Any]]) -> None:

@@ -14,7 +14,6 @@ White space around a text is dropped, a number becomes text, null is a mistake.
 """
 
 import json
-import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -23,6 +22,7 @@ from tuneoff.core.errors import DataError, nearest
 from tuneoff.data.conversation import history_of, transcript, turns_of
 from tuneoff.data.options import OPTION_ANSWERS, Options, options_among
 from tuneoff.data.record import Message, Record, Unusable
+from tuneoff.data.values import json_value
 
 __all__ = ["ANSWERS", "Shape", "find_shape", "label_texts", "settle", "text_of", "to_record", "unknown_column"]
 
@@ -34,6 +34,7 @@ ANSWERS = (*LABELS, "answer", "response", "completion", "summary", "translation"
 TEXTS = ("text", "sentence", "tweet", "review", "message", "utterance", "comment", "body", "query", "content", "input")
 CONTEXTS = ("context", "passage", "article", "premise")
 PAIRS = (("premise", "hypothesis"), ("sentence1", "sentence2"), ("question1", "question2"))
+EXACT = 2**53  # up to here a floating-point number tells one whole number from the next
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -263,8 +264,8 @@ def _right_answer(item: Any, at: int, column: str) -> str:
 
 def _cell(table: Mapping[str, Any], column: str, *, needed: bool = True) -> str:
     """A value as text; white space around it is dropped."""
-    value = table.get(column)
-    if value is None or (isinstance(value, float) and math.isnan(value)):
+    value = json_value(table.get(column))
+    if value is None:
         if needed:
             raise Unusable(f"column {column!r} is {'null' if column in table else 'missing'}")
         return ""
@@ -282,13 +283,17 @@ def label_texts(labels: Any) -> Any:
 
 def text_of(value: Any) -> str:
     """A value as the text that a model gets: 3.0 is "3", true is "true", a list or an object is its JSON."""
+    value = json_value(value)
     if isinstance(value, str):
         return value.strip()
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float):
-        return str(int(value)) if value == value // 1 and not math.isinf(value) else str(value)
-    return json.dumps(value, ensure_ascii=False, default=str)
+        return str(int(value)) if abs(value) < EXACT and value == int(value) else str(value)
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except TypeError:
+        raise Unusable(f"a value of the type {type(value).__name__}, where a text is wanted") from None
 
 
 def _conversation(table: Mapping[str, Any], column: str, answered: bool) -> tuple[tuple[Message, ...], str]:

@@ -2,22 +2,27 @@
 
 text,label
 "hello, is my card on its way?",card_arrival
+
+A first line `sep=;`, which spreadsheets write, names the separator. Columns without a name and without a cell, and
+rows of empty cells, are what spreadsheets leave around a table: they are passed over.
 """
 
 import csv
 import io
-import sys
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tuneoff.core.errors import DataError
-from tuneoff.core.files import write_text
-from tuneoff.data.format import Format, Row, read_text
+from tuneoff.data.format import Format, Row, read_text, write_text
+from tuneoff.data.quoting import Cells, cut_lines
+from tuneoff.data.values import as_text
 
 __all__ = ["Csv"]
 
 SEPARATORS = ",;\t|"
+SEPARATOR_LINE = re.compile(r'"?sep=([^"])"?[\s,;]*', re.IGNORECASE)
 TABBED = (".tsv", ".tab", ".tsv.gz")
 
 
@@ -27,55 +32,64 @@ class Csv(Format):
     suffixes = (".csv", ".csv.gz", *TABBED)
 
     def read(self, path: str | Path) -> Iterator[Row]:
-        text = read_text(path).lstrip("\r\n")
-        if not text.strip():
+        lines = list(io.StringIO(read_text(path), newline=""))
+        separator, start = _separator(str(path), lines)
+        if start == len(lines):
             return
-        csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # the default refuses cells above 128 KB
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(str(path), text), strict=True)
-        header = _header(reader, path)
-        while True:
-            line = reader.line_num + 1
-            try:
-                cells = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                yield Row({}, line, f"not valid CSV: {error}")
-                continue
-            if cells:
-                yield _row(header, cells, line)
+        header, *rows = cut_lines(lines, separator, start)
+        rows = [row for row in rows if row.broken or len(row.cells) == 1 or any(map(str.strip, row.cells))]
+        names = _names(header, rows, path)
+        for row in rows:
+            yield _row(names, row)
 
     def write(self, path: str | Path, tables: Sequence[Mapping[str, Any]]) -> None:
         columns = list(dict.fromkeys(name for table in tables for name in table))
+        cells = [[as_text(table.get(name)) for name in columns] for table in tables]
+        long = any("\n" in cell or "\r" in cell for row in cells for cell in row)
         text = io.StringIO(newline="")
         delimiter = "\t" if str(path).lower().endswith(TABBED) else ","
-        writer = csv.DictWriter(text, columns, delimiter=delimiter, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(tables)
-        write_text(Path(path), text.getvalue())
+        quoting = csv.QUOTE_ALL if long else csv.QUOTE_MINIMAL  # names in quotation marks say that they quote
+        csv.writer(text, delimiter=delimiter, lineterminator="\n", quoting=quoting).writerows([columns, *cells])
+        write_text(path, text.getvalue())
 
 
-def _separator(path: str, text: str) -> str:
-    if path.lower().endswith(TABBED):
-        return "\t"
-    head = text.partition("\n")[0]
-    outside = "".join(head.split('"')[::2])
-    return max(SEPARATORS, key=outside.count)
+def _separator(path: str, lines: Sequence[str]) -> tuple[str, int]:
+    """(separator, where the header stands among the lines)."""
+    start = next((at for at, line in enumerate(lines) if line.strip()), len(lines))
+    if start == len(lines):
+        return "", start
+    named = SEPARATOR_LINE.fullmatch(lines[start].rstrip("\r\n"))
+    if named:
+        return named[1], _separator(path, ["", *lines[start + 1 :]])[1] + start
+    outside = "".join(lines[start].split('"')[::2])
+    return "\t" if path.lower().endswith(TABBED) else max(SEPARATORS, key=outside.count), start
 
 
-def _header(reader: Iterator[list[str]], path: str | Path) -> list[str]:
-    try:
-        header = [name.strip() for name in next(reader)]
-    except csv.Error as error:
-        raise DataError(f"not valid CSV: {error}", where=f"{path}:1", fix="fix the header line") from None
-    twice = sorted({name for name in header if header.count(name) > 1})
+def _names(header: Cells, rows: Sequence[Cells], path: str | Path) -> dict[int, str]:
+    """Place to name, of the columns that have a name or a cell."""
+    where = f"{path}:{header.line}"
+    if header.broken:
+        raise DataError(header.broken, where=where, fix="fix the header line")
+    named = {at: name.strip() for at, name in enumerate(header.cells)}
+    filled = {at for at, name in named.items() if not name and any(map(str.strip, _column(rows, at)))}
+    used = {at: name for at, name in named.items() if name or at in filled}
+    if len(filled) > 1:
+        places = ", ".join(str(at + 1) for at in sorted(filled))
+        raise DataError(f"columns without a name: {places}", where=where, found=header.cells, fix="name them")
+    twice = sorted({name for name in used.values() if list(used.values()).count(name) > 1})
     if twice:
         names = ", ".join(repr(name) for name in twice)
-        raise DataError(f"the header names a column twice: {names}", where=f"{path}:1", found=header, fix="rename one")
-    return header
+        raise DataError(f"the header names a column twice: {names}", where=where, found=header.cells, fix="rename one")
+    return used
 
 
-def _row(header: list[str], cells: list[str], line: int) -> Row:
-    if len(cells) != len(header):
-        return Row({}, line, f"cells: {len(cells)}, where the header has {len(header)}")
-    return Row(dict(zip(header, cells)), line)
+def _column(rows: Sequence[Cells], at: int) -> list[str]:
+    return [row.cells[at] for row in rows if len(row.cells) > at]
+
+
+def _row(names: Mapping[int, str], row: Cells) -> Row:
+    """Empty cells behind the last column, and cells left out where no column has a name, are no mistake."""
+    last = max(names)
+    if row.broken or len(row.cells) <= last or any(map(str.strip, row.cells[last + 1 :])):
+        return Row({}, row.line, row.broken or f"cells: {len(row.cells)}, where the header has {len(names)}")
+    return Row({name: row.cells[at] for at, name in names.items()}, row.line)

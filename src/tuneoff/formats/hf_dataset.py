@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from tuneoff.core.errors import DataError, MissingExtra, nearest
+from tuneoff.data.arrow import arrow_rows, arrow_table, class_names
 from tuneoff.data.format import Format, Row
 
 __all__ = ["HfDataset"]
 
+BATCH = 1000  # rows
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 ENDING = re.compile(r"\.[A-Za-z]\w{1,6}$")  # tickets.xlsx is a file that is not there, not a hub id
 
@@ -39,12 +41,13 @@ class HfDataset(Format):
         name, _, part = str(path).partition("#")
         config, _, split = part.rpartition("/")
         data = _split(_load(name, config), name, split)
-        classes = {column: kind.int2str for column, kind in data.features.items() if hasattr(kind, "int2str")}
-        for line, table in enumerate(data, start=1):
-            yield Row({column: _named(value, classes.get(column)) for column, value in table.items()}, line)
+        names = class_names(data.features.to_dict())
+        batches = data.with_format("arrow").iter(BATCH)
+        tables = (table for batch in batches for table in arrow_rows(batch, names))
+        yield from (Row(table, line) for line, table in enumerate(tables, start=1))
 
     def write(self, path: str | Path, tables: Sequence[Mapping[str, Any]]) -> None:
-        _datasets().Dataset.from_list([dict(table) for table in tables]).save_to_disk(str(path))
+        _datasets().Dataset(arrow_table(tables)).save_to_disk(str(path))
 
 
 def _datasets():
@@ -81,12 +84,6 @@ def _split(loaded: Any, name: str, split: str):
     problem = f"no split {split!r} in the dataset" if split else "the dataset has several splits"
     each = f'name one, such as "{name}#{next(iter(loaded), "train")}"; [data] train, validation and test take one each'
     raise DataError(problem, where=name, allowed=list(loaded), fix=nearest(split, loaded) or each)
-
-
-def _named(value: Any, name_of: Any) -> Any:
-    if name_of is None or value is None:
-        return value
-    return name_of(value) if value >= 0 else None  # -1 marks a hidden answer
 
 
 def _first_line(error: Exception) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from tuneoff.core.errors import DataError
 from tuneoff.core.files import written
+from tuneoff.data.arrow import arrow_rows, arrow_table, kept_class_names
 from tuneoff.data.format import Format, Row
 
 __all__ = ["Parquet"]
@@ -22,14 +23,14 @@ class Parquet(Format):
 
         try:
             with pq.ParquetFile(path) as file:
-                tables = (table for batch in file.iter_batches() for table in batch.to_pylist())
+                names = kept_class_names(file.schema_arrow)
+                tables = (table for batch in file.iter_batches() for table in arrow_rows(batch, names))
                 yield from (Row(table, line) for line, table in enumerate(tables, start=1))
         except (pa.ArrowException, OSError) as error:
             raise DataError("not a readable Parquet file", where=path, found=str(error).partition("\n")[0]) from None
 
     def write(self, path: str | Path, tables: Sequence[Mapping[str, Any]]) -> None:
-        import pyarrow as pa
         import pyarrow.parquet as pq
 
         with written(Path(path)) as temporary:
-            pq.write_table(pa.Table.from_pylist([dict(table) for table in tables]), temporary)
+            pq.write_table(arrow_table(tables), temporary)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from tuneoff.core.errors import DataError
+from tuneoff.data.in_memory import rows_of
 from tuneoff.data.record import Record
 from tuneoff.engine.examples import encode
 from tuneoff.evaluation.metric import Answer
@@ -21,8 +22,8 @@ class Ready:
         self.tuned, self.base = tuned, base
 
     def answer(self, records: Sequence[str | Mapping[str, str] | Record]) -> list[str]:
-        """One answer per record. A record is a text, a mapping of input columns, or a Record."""
-        return [answer.text for answer in self.answers([self._record(record) for record in records])]
+        """One answer per record. A record is a text, a mapping of input columns, or a Record; or all are a frame."""
+        return [answer.text for answer in self.answers([self._record(record) for record in rows_of(records)])]
 
     def answers(self, records: Sequence[Record]) -> list[Answer]:
         """One answer per record; their targets are not looked at, and may be empty."""

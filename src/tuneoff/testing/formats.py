@@ -12,8 +12,17 @@ from pathlib import Path
 
 from tuneoff.core.errors import DataError
 from tuneoff.data.format import Format
+from tuneoff.data.values import as_text
 
-__all__ = ["CHECKS", "check_bad_bytes", "check_contract", "check_empty", "check_light_import", "check_round_trip"]
+__all__ = [
+    "CHECKS",
+    "check_bad_bytes",
+    "check_contract",
+    "check_empty",
+    "check_light_import",
+    "check_round_trip",
+    "check_values",
+]
 
 SAMPLE = [
     {"text": "card not arrived yet", "label": "card_arrival"},
@@ -21,6 +30,12 @@ SAMPLE = [
     {"text": "two\nlines, Grüße, 你好, 🙂", "label": "greeting"},
     {"text": "a line separator \u2028 inside", "label": "greeting"},
     {"text": "007", "label": "code"},
+    {"text": '"Great lamp, they said', "label": "praise"},
+]
+VALUES = [
+    {"text": "a", "whole": 3, "part": 4.4, "mixed": 1, "none": None},
+    {"text": "b", "whole": None, "part": 0.1, "mixed": "one", "none": None},
+    {"text": "c", "whole": 5, "part": 1e-5, "mixed": 1.5, "none": None},
 ]
 HEAVY = ("datasets", "pandas", "pyarrow", "torch", "transformers")
 
@@ -36,15 +51,25 @@ def check_contract(cls: type[Format], folder: Path) -> None:
 
 
 def check_round_trip(cls: type[Format], folder: Path) -> None:
-    """Reading gives what was written, text by text, with rising lines from 1, and gives it twice."""
-    path = _sample(cls, folder)
-    rows = list(cls().read(path))
-    assert [dict(row.table) for row in rows] == SAMPLE
-    assert all(not row.broken for row in rows)
-    lines = [row.line for row in rows]
-    assert lines[0] >= 1
-    assert all(a < b for a, b in pairwise(lines)), f"lines do not rise: {lines}"
-    assert list(cls().read(path)) == rows
+    """Under each ending reading gives what was written, text by text, with rising lines, and gives it twice."""
+    for ending in cls.suffixes or ("",):
+        path = folder / f"sample{ending}"
+        cls().write(path, SAMPLE)
+        rows = list(cls().read(path))
+        assert [dict(row.table) for row in rows] == SAMPLE
+        assert all(not row.broken for row in rows)
+        lines = [row.line for row in rows]
+        assert lines[0] >= 1
+        assert all(a < b for a, b in pairwise(lines)), f"lines do not rise: {lines}"
+        assert list(cls().read(path)) == rows
+
+
+def check_values(cls: type[Format], folder: Path) -> None:
+    """Numbers, missing values and columns of several types come back as the texts that they are."""
+    path = _path(cls, folder)
+    cls().write(path, VALUES)
+    read = [{name: as_text(value) for name, value in row.table.items()} for row in cls().read(path)]
+    assert read == [{name: as_text(value) for name, value in table.items()} for table in VALUES]
 
 
 def check_empty(cls: type[Format], folder: Path) -> None:
@@ -65,7 +90,7 @@ def check_light_import(cls: type[Format], folder: Path) -> None:
     assert done.stdout.strip() == "[]", f"{cls.__module__} imports {done.stdout.strip()} at once"
 
 
-CHECKS = (check_contract, check_round_trip, check_empty, check_bad_bytes, check_light_import)
+CHECKS = (check_contract, check_round_trip, check_values, check_empty, check_bad_bytes, check_light_import)
 
 
 def _path(cls: type[Format], folder: Path) -> Path:

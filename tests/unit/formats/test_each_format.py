@@ -20,19 +20,6 @@ def put(folder, name, text):
     return path
 
 
-def test_jsonl_goes_on_after_broken_lines(tmp_path):
-    path = put(tmp_path, "a.jsonl", '{"a": 1}\n\n{"a": \n[1]\n{"a": 2}\n')
-    rows = read("jsonl", path)
-    assert [(row.line, bool(row.broken)) for row in rows] == [(1, False), (3, True), (4, True), (5, False)]
-    assert rows[1].broken == "not valid JSON: Expecting value at column 7"
-    assert rows[2].broken == "a JSON list, where an object {...} is wanted"
-
-
-def test_jsonl_does_not_cut_at_unicode_line_separators(tmp_path):
-    rows = read("jsonl", put(tmp_path, "a.jsonl", '{"a": "x\u2028y\x85z"}\r\n{"a": "b"}'))
-    assert [row.table["a"] for row in rows] == ["x\u2028y\x85z", "b"]
-
-
 def test_byte_order_mark_and_gzip(tmp_path):
     data = '\ufeff{"a": "é"}\n'.encode()
     (tmp_path / "a.jsonl").write_bytes(data)
@@ -63,58 +50,6 @@ def test_a_broken_gzip_is_a_data_error(tmp_path):
     (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(b'{"a": 1}\n' * 99)[:-9])
     with pytest.raises(DataError, match="cannot be read"):
         read("jsonl", tmp_path / "a.jsonl.gz")
-
-
-@pytest.mark.parametrize(
-    "text", ['[\n{"a": 1},\n\n{"a":\n 2}, 3]', '{"n": 1, "data": [\n{"a": 1},\n\n{"a":\n 2}, 3], "z": {}}']
-)
-def test_json_rows_have_the_line_where_they_begin(tmp_path, text):
-    rows = read("json", put(tmp_path, "a.json", text))
-    assert [(row.table, row.line) for row in rows] == [({"a": 1}, 2), ({"a": 2}, 4), ({}, 5)]
-    assert rows[2].broken == "a JSON int, where an object {...} is wanted"
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ('{"a": 1}\n{"a": 2}\n', ["a.json:2", 'set format = "jsonl"']),
-        ('{"a": [1], "b": [2]}', ["arrays under a, b", "an object that holds one array"]),
-        ('{"a": 1}', ["found:   no array"]),
-        ('"text"', ["found:   no array"]),
-    ],
-)
-def test_json_that_holds_no_rows(tmp_path, text, words):
-    with pytest.raises(DataError) as error:
-        read("json", put(tmp_path, "a.json", text))
-    assert all(word in str(error.value) for word in words), str(error.value)
-
-
-@pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
-def test_csv_finds_its_separator(tmp_path, mark):
-    path = put(tmp_path, "a.csv", f'text{mark}"la,;bel"\n"a{mark}b"{mark}c\n')
-    assert read("csv", path)[0].table == {"text": f"a{mark}b", "la,;bel": "c"}
-
-
-def test_tsv_is_cut_at_tabs_whatever_its_header_holds(tmp_path):
-    assert read("csv", put(tmp_path, "a.tsv", "a,b,c\td\n1,2,3\t4\n"))[0].table == {"a,b,c": "1,2,3", "d": "4"}
-
-
-def test_csv_lines_count_cells_of_several_lines(tmp_path):
-    rows = read("csv", put(tmp_path, "a.csv", 'text,label\n"one\ntwo",x\n\nthree,y\nfour\n"five"5,z\nsix,x\n'))
-    assert [(row.line, row.table.get("text")) for row in rows] == [
-        (2, "one\ntwo"), (5, "three"), (6, None), (7, None), (8, "six"),
-    ]  # fmt: skip
-    assert rows[2].broken == "cells: 1, where the header has 2"
-    assert "not valid CSV" in rows[3].broken
-
-
-def test_csv_with_a_column_named_twice(tmp_path):
-    with pytest.raises(DataError, match="names a column twice: 'text'"):
-        read("csv", put(tmp_path, "a.csv", "text,text\n1,2\n"))
-
-
-def test_csv_takes_long_cells(tmp_path):
-    assert len(read("csv", put(tmp_path, "a.csv", "text,label\n" + "x" * 200_000 + ",y\n"))[0].table["text"]) == 200_000
 
 
 def test_parquet_counts_rows_over_batches(tmp_path):

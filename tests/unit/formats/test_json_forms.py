@@ -1,0 +1,83 @@
+"""JSON is read in whichever form the file holds, whatever its name ends in; rows know their lines."""
+
+import pytest
+
+from tuneoff.core import plugins
+from tuneoff.core.errors import DataError
+
+ROWS = [{"text": "a", "label": "x"}, {"text": "b\u2028\x85", "label": "y"}]
+LINES = '{"text": "a", "label": "x"}\n\n{"text": "b\u2028\x85", "label": "y"}\n'
+ARRAY = '[\n{"text": "a",\n "label": "x"},\n{"text": "b\u2028\x85", "label": "y"}\n]\n'
+STREAM = '{\n"text": "a", "label": "x"\n}\n{"text": "b\u2028\x85",\n"label": "y"}\n'
+ARRAYS = '[{"text": "a", "label": "x"}]\n\n[\n{"text": "b\u2028\x85", "label": "y"}]'
+FORMS = {"lines": (LINES, [1, 3]), "array": (ARRAY, [2, 4]), "stream": (STREAM, [1, 4]), "arrays": (ARRAYS, [1, 4])}
+
+
+def read(folder, name, text):
+    path = folder / name
+    path.write_text(text, encoding="utf-8", newline="")
+    return list(plugins.load("formats", name.partition(".")[2])().read(path))
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize(
+    ("form", "name"),
+    [(form, name) for form in FORMS for name in ("a.json", "a.jsonl") if (form, name) != ("arrays", "a.jsonl")],
+)
+def test_each_form_under_each_name(tmp_path, form, end, name):
+    text, lines = FORMS[form]
+    rows = read(tmp_path, name, text.replace("\n", end))
+    assert [row.table for row in rows] == ROWS
+    assert [row.line for row in rows] == lines
+
+
+def test_an_object_that_holds_one_array(tmp_path):
+    rows = read(tmp_path, "a.json", '{"n": 1, "data": [\n{"a": 1},\n\n{"a":\n 2}, 3], "z": {}}')
+    assert [(row.table, row.line) for row in rows] == [({"a": 1}, 2), ({"a": 2}, 4), ({}, 5)]
+    assert rows[2].broken == "a JSON int, where an object {...} is wanted"
+
+
+def test_a_lone_object_is_a_row_of_lines_only(tmp_path):
+    assert [row.table for row in read(tmp_path, "a.jsonl", '{"data": [{"a": 1}]}')] == [{"data": [{"a": 1}]}]
+    assert [row.table for row in read(tmp_path, "a.jsonl", '{\n"data": [{"a": 1}]\n}')] == [{"data": [{"a": 1}]}]
+    assert [row.table for row in read(tmp_path, "a.json", '{"data": [{"a": 1}]}')] == [{"a": 1}]
+
+
+def test_reading_goes_on_after_broken_lines(tmp_path):
+    for name in ("a.jsonl", "a.json"):
+        rows = read(tmp_path, name, '{"a": 1}\n\n{"a": \n[1]\n{"a": 2}\n')
+        assert [(row.line, bool(row.broken)) for row in rows] == [(1, False), (3, True), (4, True), (5, False)]
+        assert rows[1].broken == "not valid JSON: Expecting value at column 7"
+        assert rows[2].broken == "a JSON list, where an object {...} is wanted"
+
+
+@pytest.mark.parametrize("text", ['{"a": \n{"a": 2}\n', 'a, b\n{"a": 2}\n', '[1]\n{"a": 2}\n', '7\n{"a": 2}\n'])
+def test_a_broken_first_line_of_lines(tmp_path, text):
+    rows = read(tmp_path, "a.jsonl", text)
+    assert [(row.line, bool(row.broken)) for row in rows] == [(1, True), (2, False)]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('[{"a": 1},\n{"a": 2},\n]', ["not valid JSON", "a.json:3", "fix that line", "one object {...} a line"]),
+        ('[{"a": 1},\n{"a": 2', ["not valid JSON", "a.json:2"]),
+        ('{"a": [1], "b": [2]}', ["arrays under a, b", "save each array as a file of its own"]),
+        ('{"text": {"0": "a"}, "label": {"0": "x"}}', ["columns text, label, not rows", 'orient="records"']),
+        ('{"a": 1}', ["found:   no array", "an object that holds one array"]),
+    ],
+)
+def test_json_that_holds_no_rows(tmp_path, text, words):
+    with pytest.raises(DataError) as error:
+        read(tmp_path, "a.json", text)
+    assert all(word in str(error.value) for word in words), str(error.value)
+
+
+def test_a_broken_array_in_a_file_of_lines_is_one_mistake(tmp_path):
+    with pytest.raises(DataError) as error:
+        read(tmp_path, "a.jsonl", '[\n {\n  "a": 1\n },\n {\n  "a" 2\n }\n]\n')
+    assert "a.jsonl:6" in str(error.value)
+
+
+def test_values_that_are_no_objects(tmp_path):
+    assert [row.broken for row in read(tmp_path, "a.json", '"text"')] == ["a JSON str, where an object {...} is wanted"]
