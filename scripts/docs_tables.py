@@ -96,7 +96,8 @@ def _formats() -> str:
     rows = []
     for name in plugins.names("formats"):
         cls = plugins.load("formats", name)
-        rows.append([f"`{name}`", ", ".join(f"`{ending}`" for ending in cls.suffixes) or "a folder, or a hub id"])
+        folder = "a hub id, a folder saved by `datasets`" if cls.remote("owner/name") else "a folder of files"
+        rows.append([f"`{name}`", ", ".join(f"`{ending}`" for ending in cls.suffixes) or folder])
     return _table(["format", "taken by `auto` for"], rows)
 
 

@@ -23,12 +23,18 @@ __all__ = ["Format", "Row", "read_text", "write_text"]
 class Row(NamedTuple):
     """table: column to value. line: counted from 1; the row's number where the format has no lines.
 
-    broken: why the row cannot be read (its table is then empty); "" for a good one.
+    broken: why the row cannot be read (its table is then empty); "" for a good one. file: which one of a folder.
     """
 
     table: Mapping[str, Any]
     line: int
     broken: str = ""
+    file: str = ""
+
+    def place(self, path: str) -> str:
+        """file:line, where `path` is what was read: a file, a folder or a hub id."""
+        place = Path(path.partition("#")[0], self.file).as_posix() if self.file else path
+        return f"{place}:{self.line}"
 
 
 class Format:

@@ -17,6 +17,7 @@ from tuneoff.data.values import half_character, json_value
 __all__ = ["rows_of", "tables_of"]
 
 BATCH = 1000  # rows
+GIVEN = "given rows"  # stands for the file in file:line
 ROWS = "a list of mappings such as {'text': ..., 'label': ...}, a DataFrame or a Dataset"
 
 
@@ -43,8 +44,8 @@ def tables_of(data: Any) -> list[dict[str, Any]]:
     rows = rows_of(data)
     if not rows:
         raise DataError("no rows were given", allowed=ROWS)
-    bad = [(line, why) for line, row in enumerate(rows, start=1) if (why := _unusable(row))]
-    report_bad_rows("given rows", bad, len(rows))
+    bad = [(f"{GIVEN}:{line}", why) for line, row in enumerate(rows, start=1) if (why := _unusable(row))]
+    report_bad_rows(GIVEN, bad, len(rows))
     return rows
 
 

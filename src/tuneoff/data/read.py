@@ -117,10 +117,10 @@ def _records(
         try:
             if row.broken:
                 raise Unusable(row.broken)
-            source = f"{path}:{row.line}"
+            source = row.place(path)
             records.append(to_record(row.table, shape, group=group, labels=labels, answered=answered, source=source))
         except Unusable as why:
-            bad.append((row.line, str(why)))
+            bad.append((row.place(path), str(why)))
     report_bad_rows(path, bad, len(rows))
     return records
 
@@ -130,7 +130,7 @@ def read_shape(
 ) -> Shape:
     """The shape of rows that were read from `path`."""
     if not columns_of(rows):
-        report_bad_rows(path, [(row.line, row.broken or "no columns") for row in rows], len(rows))
+        report_bad_rows(path, [(row.place(path), row.broken or "no columns") for row in rows], len(rows))
     shape = find_shape(columns_of(rows), input=input, answer=answer, answered=answered, where=path)
     return settle(shape, [row.table for row in rows], named=bool(input), where=path)
 
@@ -140,11 +140,11 @@ def columns_of(rows: Sequence[Row]) -> list[str]:
     return list(dict.fromkeys(name for row in rows for name in row.table))
 
 
-def report_bad_rows(path: str, bad: Sequence[tuple[int, str]], total: int) -> None:
-    """Raise one DataError for all (line, why) of a file; the first five are shown."""
+def report_bad_rows(path: str, bad: Sequence[tuple[str, str]], total: int) -> None:
+    """Raise one DataError for all (file:line, why) of what was read; the first five are shown."""
     if not bad:
         return
-    shown = [f"{path}:{line}  {why}" for line, why in bad[:SHOWN]]
+    shown = [f"{place}  {why}" for place, why in bad[:SHOWN]]
     rest = len(bad) - len(shown)
     lines = [*shown, f"and {rest} more"] if rest else shown
     rows = "row" if total == 1 else "rows"

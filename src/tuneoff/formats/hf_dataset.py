@@ -1,4 +1,4 @@
-"""A dataset of the Hugging Face hub, or a folder: one saved with save_to_disk, or one of Parquet, JSONL or CSV files.
+"""A dataset of the Hugging Face hub, or a folder that the library `datasets` saved, or whose README.md names configs.
 
     stanfordnlp/imdb#train        a hub id and a split
     nyu-mll/glue#sst2/train       with a configuration
@@ -15,11 +15,13 @@ from typing import Any
 
 from tuneoff.core.errors import DataError, MissingExtra, nearest
 from tuneoff.data.arrow import arrow_rows, arrow_table, class_names
+from tuneoff.data.folder import is_of_files
 from tuneoff.data.format import Format, Row
 
 __all__ = ["HfDataset"]
 
 BATCH = 1000  # rows
+REASON = 4  # lines of an exception
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 ENDING = re.compile(r"\.[A-Za-z]\w{1,6}$")  # tickets.xlsx is a file that is not there, not a hub id
 
@@ -30,7 +32,7 @@ class HfDataset(Format):
     @classmethod
     def accepts(cls, path: str) -> bool:
         name = path.partition("#")[0]
-        return Path(name).is_dir() or ("/" in name and cls.remote(path))
+        return (Path(name).is_dir() and not is_of_files(path)) or ("/" in name and cls.remote(path))
 
     @classmethod
     def remote(cls, path: str) -> bool:
@@ -68,7 +70,7 @@ def _load(name: str, config: str):
         local = "put .parquet, .jsonl or .csv files in it, or name one of its files"
         hub = "check the id (owner/name#config/split) and the network; a private one needs: hf auth login"
         raise DataError(
-            "the dataset cannot be loaded", where=name, found=_first_line(error), fix=local if folder.exists() else hub
+            "the dataset cannot be loaded", where=name, found=_reason(error), fix=local if folder.exists() else hub
         ) from None
 
 
@@ -86,5 +88,9 @@ def _split(loaded: Any, name: str, split: str):
     raise DataError(problem, where=name, allowed=list(loaded), fix=nearest(split, loaded) or each)
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0] or type(error).__name__
+def _reason(error: BaseException) -> str:
+    """What an exception was raised from says more than its own words: the file and the columns that differ."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return "\n".join(lines[:REASON]) or type(error).__name__

@@ -140,3 +140,13 @@ class TestHfDataset:
     )  # fmt: skip
     def test_which_names_are_hub_ids(self, name, taken):
         assert plugins.load("formats", "hf_dataset").accepts(name) is taken
+
+    def test_what_an_exception_was_raised_from_is_shown(self, tmp_path):
+        folder = tmp_path / "files"
+        folder.mkdir()
+        put(folder, "part-0.jsonl", '{"text": "a"}\n')
+        put(folder, "part-1.jsonl", '{"text": "a", "source": "mail"}\n')
+        with pytest.raises(DataError) as error:
+            read("hf_dataset", folder)
+        assert "source" in str(error.value)
+        assert "An error occurred while generating the dataset" not in str(error.value)
