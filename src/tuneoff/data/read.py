@@ -92,9 +92,10 @@ def to_records(
     labels: Mapping[str, str] | Sequence[str] = (),
     kind: str = "auto",
     answered: bool = True,
+    shape: Shape | None = None,
 ) -> list[Record]:
-    """One record per row that was read from `path`; see read_table."""
-    shape = read_shape(rows, path, input=input, answer=answer, answered=answered)
+    """One record per row that was read from `path`; see read_table. shape: the columns' parts, where known."""
+    shape = shape or read_shape(rows, path, input=input, answer=answer, answered=answered)
     return _records(rows, path, shape, group=group, labels=labels, kind=kind, answered=answered)
 
 
