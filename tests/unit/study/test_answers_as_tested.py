@@ -150,7 +150,7 @@ def test_how_many_were_cut_is_said_and_the_other_side_answers_otherwise(cut_stud
         ready.answer(asked)
     told = answers_told(cut_study)
     for arm in ("zero_shot (calibrated)", "nearest (calibrated)", "lora", "prefix"):
-        with pytest.warns(UserWarning, match="were cut to fit"):
+        with pytest.warns(UserWarning, match="were cut"):
             other = tuneoff.load(cut_study, arm, too_long="truncate_right").answer(asked)
         if other != [told[arm][record] for record, _ in rows_asked(cut_study)]:
             return
