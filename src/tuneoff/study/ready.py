@@ -9,22 +9,16 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from tuneoff.core.errors import DataError
-<<<<<<< HEAD
 from tuneoff.data.in_memory import rows_of
-from tuneoff.data.record import Record
-from tuneoff.engine.examples import encode
-from tuneoff.evaluation.metric import Answer
-=======
 from tuneoff.data.record import Record, Unusable
 from tuneoff.data.shapes import Shape, asking, to_record
 from tuneoff.engine.examples import encode, shortened
->>>>>>> 76fd36d (A saved artifact asks and cuts rows as the sealed test did; a moved base model can be named)
 from tuneoff.evaluation.run import answer_examples
 from tuneoff.models.adapt import Answerer
 from tuneoff.models.base import Base
 from tuneoff.study.bundle import Tuned
 
-__all__ = ["Answers", "Ready", "ReadyBaseline", "asked_record"]
+__all__ = ["Answers", "Ready", "ReadyBaseline", "asked_record", "asked_records"]
 
 Question = str | Mapping[str, Any] | Record
 
@@ -42,18 +36,13 @@ class Ready:
     def __init__(self, tuned: Tuned, base: Base):
         self.tuned, self.base = tuned, base
 
-<<<<<<< HEAD
-    def answer(self, records: Sequence[str | Mapping[str, str] | Record]) -> list[str]:
-        """One answer per record. A record is a text, a mapping of input columns, or a Record; or all are a frame."""
-        return [answer.text for answer in self.answers([self._record(record) for record in rows_of(records)])]
-=======
     def answer(self, records: Sequence[Question]) -> list[str]:
         """One answer per record. A record is a row as a mapping, a Record, or a text, where a row needs one column.
->>>>>>> 76fd36d (A saved artifact asks and cuts rows as the sealed test did; a moved base model can be named)
+        Or all are a frame.
 
         Raises DataError for a row that lacks a column that the arm was made on. Warns where records were cut to fit.
         """
-        answers = self.ask([asked_record(self.tuned.columns, each, at) for at, each in enumerate(records, start=1)])
+        answers = self.ask(asked_records(self.tuned.columns, records))
         if answers.shortened:
             warnings.warn(answers.shortened, stacklevel=2)
         return answers.texts
@@ -82,11 +71,16 @@ class ReadyBaseline:
 
     def answer(self, records: Sequence[Question]) -> list[str]:
         """One answer per record, as Ready.answer."""
-        return self.ask([asked_record(self.columns, each, at) for at, each in enumerate(records, start=1)]).texts
+        return self.ask(asked_records(self.columns, records)).texts
 
     def ask(self, records: Sequence[Record]) -> Answers:
         """The likeliest label of each record."""
         return Answers([max(row, key=row.get) for row in self._answerer(records)] if records else [])
+
+
+def asked_records(columns: Shape, questions: Sequence[Question]) -> list[Record]:
+    """What rows ask; they are numbered from 1 in errors."""
+    return [asked_record(columns, each, at) for at, each in enumerate(rows_of(questions), start=1)]
 
 
 def asked_record(columns: Shape, question: Question, number: int = 1) -> Record:
