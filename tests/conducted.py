@@ -16,10 +16,13 @@ class Told(Watch):
 
     def __init__(self):
         self.jobs, self.figures, self.failures, self.phases = [], {}, {}, []
-        self.steps, self.left = [], {}
+        self.steps, self.left, self.notices = [], {}, []
 
     def phase(self, text):
         self.phases.append(text)
+
+    def notice(self, text):
+        self.notices.append(text)
 
     def job(self, label, work_done, work_left):
         self.jobs.append(label)
@@ -48,9 +51,9 @@ class Study:
     def plan(self, arms=ARMS, **more):
         return make_plan(StudySpec.build({**table(arms, **more), "folder": str(self.folder)}, "study.toml"))
 
-    def conduct(self, arms=ARMS, *, retry=False, **more):
+    def conduct(self, arms=ARMS, *, retry=False, strict=False, **more):
         self.told = self.watch()
-        return conduct(self.plan(arms, **more), self.run, self.open, self.told, retry=retry)
+        return conduct(self.plan(arms, **more), self.run, self.open, self.told, retry=retry, strict=strict)
 
     def watch(self):
         return Told()

@@ -17,21 +17,31 @@ GB = 1e9
 # a frozen model: its weights and a quarter for what is computed; full: weights, gradients, two moments of Adam
 FROZEN, FULL = 1.25, 4
 LITTLE_DISK_BYTES = 3e9
+TINY = "a tiny random Llama (--model NAME tries yours)"
 
 
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="the same as JSON")] = False,
-    model: Annotated[str, typer.Option("--model", help="open this model too, and try how it can be run")] = "",
+    model: Annotated[str, typer.Option("--model", help="try the fast paths of this model, not of a tiny one")] = "",
 ) -> None:
-    """Show what this machine has (cores, memory, disk, GPU, extras, cached models) and what it means."""
+    """Show what this machine has (cores, memory, disk, GPU, extras, cached models) and what it means.
+
+    Leaves with status 1, and a traceback, where a fast path of the engine is broken.
+    """
     import json
 
-    facts = _facts()
-    if model:
-        facts["tried"] = {"model": model, **_tried(model)}
+    facts = _facts() | {"tried": _tried(model)}
     if as_json:
         typer.echo(json.dumps(facts, indent=1))
-        return
+    else:
+        _print(facts)
+    for sentence, trace in facts["tried"]["faults"].items():
+        typer.echo(f"\n{sentence}\n{trace}", err=True)
+    if facts["tried"]["faults"]:
+        raise typer.Exit(1)
+
+
+def _print(facts: dict[str, Any]) -> None:
     from rich.table import Table
 
     from tuneoff.cli.console import open_console
@@ -65,12 +75,21 @@ def _facts() -> dict[str, Any]:
     }
 
 
-def _tried(model: str) -> dict[str, bool]:
-    """Which of the engine's ways through a model it can take."""
-    from tuneoff.engine.attach import Worn
-    from tuneoff.models.load import load_model
+def _tried(model: str) -> dict[str, Any]:
+    """Why a model does not take each of the engine's fast paths, "" where it does, and tracebacks of broken ones."""
+    import warnings
 
-    return Worn(load_model(model).base()).ways()._asdict()
+    from tuneoff.core.errors import BrokenPathWarning
+    from tuneoff.engine.attach import Worn
+    from tuneoff.models.base import Base
+    from tuneoff.models.load import load_model
+    from tuneoff.models.tiny import tiny_model
+
+    base = load_model(model).base() if model else Base(*tiny_model(), fingerprint="tiny")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", BrokenPathWarning)  # the caller fails on it
+        found = Worn(base).capabilities()
+    return {"model": model or TINY, "paths": found.reasons, "faults": dict(found.faults)}
 
 
 def _torch() -> dict[str, Any]:
@@ -176,10 +195,8 @@ def _meaning(facts: dict[str, Any]) -> list[tuple[str, str]]:
         ),
     ]
     if facts["device"] == "cpu":
-        pays = "int8 = true under [model] may pay" if facts["int8_speed"] > 1 else "int8 = true would not pay"
-        lines.append(("8 bits", f"a matmul is {facts['int8_speed']:.2g} times as fast as in float32: {pays}"))
-    if tried := facts.get("tried"):
-        lines.append(("model", f"{tried['model']} {_ways(tried)}"))
+        lines.append(("8 bits", f"a matmul is {facts['int8_speed']:.2g} times as fast as in float32"))
+    lines += _paths(facts["tried"])
     if not facts["models"]:
         lines.append(("first run", "fetches its model: 0.1 GB over the network, 0.8 GB of disk while it is converted"))
     if min(facts["disk_free_bytes"].values()) < LITTLE_DISK_BYTES:
@@ -187,14 +204,10 @@ def _meaning(facts: dict[str, Any]) -> list[tuple[str, str]]:
     return lines
 
 
-def _ways(tried: dict[str, Any]) -> str:
-    if not tried["packs"]:
-        return "cannot be packed: runs on padded rows under masks, which is slower and gives the same"
-    said = ["packs: only real tokens are computed"]
-    said += ["its last layer runs where it is read"] * tried["reads"]
-    said += ["its upper layers can run alone, on what is kept of the lower ones"] * tried["begins"]
-    said += ["the attention of a pass is one kernel"] * tried["flexes"]
-    return "; ".join(said)
+def _paths(tried: dict[str, Any]) -> list[tuple[str, str]]:
+    """The fast paths of a model that was tried, and why it does not take the others."""
+    lines = [(title, f"not taken: {why}" if why else "taken") for title, why in tried["paths"].items()]
+    return [("fast paths", f"of {tried['model']}"), *lines, *(("broken", sentence) for sentence in tried["faults"])]
 
 
 def _size(count: float) -> str:

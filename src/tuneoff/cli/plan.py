@@ -85,12 +85,17 @@ def _measured(console, made, general: Path | None):
     import time
     from tempfile import TemporaryDirectory
 
+    from tuneoff.engine.attach import Worn
     from tuneoff.models.int8 import check_int8
     from tuneoff.study.advice.adviser import compute_of, measure_advice
     from tuneoff.study.budget.forecast import fit_budget
     from tuneoff.study.budget.rates import measure_rates
     from tuneoff.study.conduct import open_base
+    from tuneoff.study.faults import said
     from tuneoff.study.work import Worker
+
+    def met(what: str, error: Exception) -> None:
+        console.print(f"{what} ({said(error)})")
 
     with console.status("measuring (about a minute for a small model; --quick leaves it out)"):
         began = time.perf_counter()
@@ -101,7 +106,8 @@ def _measured(console, made, general: Path | None):
         with TemporaryDirectory() as folder:
             worker = Worker(made, base, Path(folder))
             worker.check_lengths()
-            rates = measure_rates(made, base, Path(folder), before_s=load_s, allowance_s=ALLOWANCE_S)
+            console.print(Worn(base).capabilities().line)
+            rates = measure_rates(made, base, Path(folder), before_s=load_s, allowance_s=ALLOWANCE_S, met=met)
             fitted = fit_budget(made, rates)
             return fitted, measure_advice(worker, compute_of(fitted.forecast), general)
 

@@ -4,12 +4,14 @@ On a terminal two live bars; elsewhere a line per job, so that logs stay readabl
 """
 
 import time
+import warnings
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tuneoff.cli.plan import visible
+from tuneoff.core.errors import BrokenPathWarning
 from tuneoff.report.folder import STUDY
 from tuneoff.study.steps import Watch
 
@@ -19,8 +21,9 @@ FEW_TEST_RECORDS = 150
 ENOUGH_TO_TELL = 0.05  # of the work must be done before what is left can be told from it
 
 
-def race(study: Path, out: Path | None = None, *, retry: bool = False) -> Path:
-    """Run a study file into its folder and paint the verdict. Returns the folder. retry: failed jobs too."""
+def race(study: Path, out: Path | None = None, *, retry: bool = False, strict: bool = False) -> Path:
+    """Run a study file into its folder and paint the verdict. Returns the folder. retry: failed jobs too. strict: stop
+    where something fails that nobody expected."""
     from tuneoff.report.facts import facts
     from tuneoff.report.folder import open_ledger, texts_of
     from tuneoff.report.html import write_report
@@ -38,8 +41,10 @@ def race(study: Path, out: Path | None = None, *, retry: bool = False) -> Path:
         console.print(line, markup=False)
     if plan.task.kind == "choice" and len(plan.data.test) < FEW_TEST_RECORDS:
         console.print(visible(len(plan.data.test)), markup=False)
+    warnings.filterwarnings("ignore", category=BrokenPathWarning, append=True)  # `Shown.notice` says it
     with Shown(console) as shown:
-        verdict = conduct(plan, folder, lambda: open_base(spec), shown, study_file=study, retry=retry)
+        asked = {"study_file": study, "retry": retry, "strict": strict}
+        verdict = conduct(plan, folder, lambda: open_base(spec), shown, **asked)
     ledger = open_ledger(folder)
     paint(facts(verdict, ledger, folder=folder), Console())
     ledger.close()
@@ -91,6 +96,9 @@ class Shown(Watch):
         self._bar_of(text, None)
         if not self.console.is_terminal:
             self.console.print(text, markup=False)
+
+    def notice(self, text: str) -> None:
+        self.console.print(text, markup=False)
 
     def job(self, label: str, work_done: float, work_left: float) -> None:
         self.jobs += 1

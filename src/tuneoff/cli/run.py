@@ -12,8 +12,11 @@ def run(
     study: Annotated[Path, typer.Argument(help="the study file")],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="the run folder; else runs/NAME")] = None,
     retry: Annotated[bool, typer.Option("--retry-failed", help="try jobs again that failed")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="stop where something fails unexpectedly, instead of going on without it")
+    ] = False,
 ) -> None:
     """Run a study, go on with an interrupted one, or say that all is done."""
     from tuneoff.cli.progress import race
 
-    race(study, out, retry=retry)
+    race(study, out, retry=retry, strict=strict)

@@ -16,6 +16,7 @@ import difflib
 from collections.abc import Iterable
 
 __all__ = [
+    "BrokenPathWarning",
     "ConfigError",
     "DataError",
     "MissingExtra",
@@ -74,6 +75,10 @@ class MissingExtra(TuneoffError):
 
     def __init__(self, package: str, extra: str, why: str):
         super().__init__(f"{why} needs the package {package!r}", fix=f"pip install 'tuneoff[{extra}]'")
+
+
+class BrokenPathWarning(RuntimeWarning):
+    """A fast path failed with an exception that nobody expects there, and the slower plain path is taken."""
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:

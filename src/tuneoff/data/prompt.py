@@ -17,7 +17,6 @@ from functools import cache
 
 from tuneoff.core.errors import DataError, nearest
 from tuneoff.data.record import Message, Record
-from tuneoff.data.words import words
 
 __all__ = ["Conversation", "Prompt", "fill"]
 
@@ -132,5 +131,5 @@ def _nearest(pool: tuple[Record, ...], text: str, count: int) -> tuple[Record, .
 def _index(pool: tuple[Record, ...]):
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    vectoriser = TfidfVectorizer(sublinear_tf=True, tokenizer=words, token_pattern=None)
+    vectoriser = TfidfVectorizer(sublinear_tf=True)
     return vectoriser, vectoriser.fit_transform([record.text for record in pool])

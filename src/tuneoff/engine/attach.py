@@ -18,14 +18,14 @@ from transformers import DynamicCache
 from tuneoff.engine.allocator import keep_freed_memory
 from tuneoff.engine.along import led_by
 from tuneoff.engine.attention import fold_plan
+from tuneoff.engine.capabilities import Capabilities, capabilities
+from tuneoff.engine.capability_probe import CapabilityProbe
 from tuneoff.engine.flex import flex_plan
 from tuneoff.engine.folds import Starts
 from tuneoff.engine.low_rank import frozen_linear, low_rank
 from tuneoff.engine.packed import MakePlan, Pass, new_past, run_below, run_packed
 from tuneoff.engine.past import Past, attention_masks
 from tuneoff.engine.rows import Rows, joined
-from tuneoff.engine.trial import Trial
-from tuneoff.engine.ways import Ways, ways
 from tuneoff.models.adapt import AdapterMethod, Form, KeyValues, LowRank, Site
 from tuneoff.models.base import Base
 
@@ -243,7 +243,7 @@ class Worn:
     def may_begin_above(self) -> bool:
         """Whether the layers from the lowest one on can be run alone."""
         inside = 0 < self.lowest_layer < self.base.layers
-        return inside and self.packed and self.may_pack() and self.ways().begins
+        return inside and self.packed and self.may_pack() and self.capabilities().partial_forward.taken
 
     def _packed(
         self,
@@ -273,7 +273,8 @@ class Worn:
 
     def reads_apart(self, read: Tensor | None, rows: Rows) -> bool:
         """Whether the last layer is worth running at the positions that are read alone."""
-        return read is not None and len(read) <= READ_SHARE * len(rows.ids) and self.ways().reads
+        few = read is not None and len(read) <= READ_SHARE * len(rows.ids)
+        return few and self.capabilities().sparse_last_layer.taken
 
     def look_at_read(self, read: Tensor | None) -> None:
         """From here on what runs are these positions of the pass under way; None: all of them again."""
@@ -327,17 +328,17 @@ class Worn:
     def may_pack(self) -> bool:
         """Rows lie in one row there, so that virtual positions can be told apart at the embeddings only."""
         placed = [set(adapter.method.roles) for adapter in self.adapters if adapter.method.virtual]
-        return all(roles == {"embed"} for roles in placed) and self.ways().packs
+        return all(roles == {"embed"} for roles in placed) and self.capabilities().packed_rows.taken
 
-    def ways(self) -> Ways:
-        """How the base can be run; tried once for each base, without any rounding, before anything is worn."""
+    def capabilities(self) -> Capabilities:
+        """Which fast paths the base takes; tried once for each base, without any rounding, with no adapter."""
         bare = Worn(self.base.exact, packed=False)
-        return ways(bare.base, lambda: Trial(bare.base, bare.run, bare.masks))
+        return capabilities(bare.base, lambda: CapabilityProbe(bare.base, bare.run, bare.masks))
 
     @property
     def make_plan(self) -> MakePlan:
         """What says who sees whom in a pass."""
-        return flex_plan if self.ways().flexes else fold_plan
+        return flex_plan if self.capabilities().flex_attention.taken else fold_plan
 
     def _enter_hook(self, users: Sequence[User]):
         return lambda module, args: (self.entered(users, args[0]), *args[1:])

@@ -4,7 +4,7 @@ A transformers model asks for its attention by name, and hands new keys and valu
 cache keeps the new ones and hands them back as they are, and the pass's plan says who sees whom, fold by fold
 (engine/attention.py) or in one kernel (engine/flex.py). Where something learns in a start that rows share, the start is
 a row of the same pass, and its keys and values stand before theirs like a past's. Models that do not ask this way, or
-ask for more than this says, are found out by a trial (engine/ways.py).
+ask for more than this says, are found out by a probe (engine/capabilities.py).
 
 Letters: N positions, R rows, H key/value heads, J query heads that share one, D width of a head.
 """
@@ -25,15 +25,14 @@ from tuneoff.engine.folds import Starts
 from tuneoff.engine.last_layer import Attended, read_only
 from tuneoff.engine.past import Past
 from tuneoff.engine.rows import Rows
+from tuneoff.engine.unsupported import Unsupported
 from tuneoff.models.base import Base
 
-__all__ = ["CannotPack", "MakePlan", "run_below", "run_packed"]
+__all__ = ["MakePlan", "run_below", "run_packed"]
 
 NAME = "tuneoff_packed"
-
-
-class CannotPack(Exception):
-    """The model asks its attention for something that packed rows do not say."""
+MORE = {"softcap": "a softcap", "s_aux": "sinks", "position_bias": "a position bias"}
+"what attention may be asked for that packed rows do not do"
 
 
 class Plan(Protocol):
@@ -58,6 +57,7 @@ class Pass(DynamicCache):
         self.made: dict[int, tuple[Tensor, Tensor]] = {}
         self.layer = -1  # the one whose attention asks next
         self.first = first
+        self.asked = False  # whether attention was
         self.stops, self.attended = False, None  # of the last layer: see engine/last_layer.py
 
     def update(self, key_states, value_states, layer_idx, cache_kwargs=None, **asked):
@@ -116,7 +116,7 @@ def run_below(
             _trunk(base, embedded_1NE, rows, made)
         except Reached as reached:
             return reached.states[0], made
-    raise CannotPack("the trunk went round its layers")
+    raise Unsupported("its trunk does not call its layers as they stand")
 
 
 @contextmanager
@@ -176,12 +176,17 @@ def _attention_of(config, name: str) -> Iterator[None]:
 
 def _attention(module, query, key, value, attention_mask, scaling=None, dropout=0.0, **asked):
     """What a model calls: query [1, H J, N, D], key and value [1, H, N, D] -> [1, N, H J, D]."""
-    unsaid = [name for name in ("softcap", "s_aux", "position_bias") if asked.get(name) is not None]
-    if unsaid or dropout or attention_mask is not None:
-        raise CannotPack(", ".join(unsaid))
+    more = [title for name, title in MORE.items() if asked.get(name) is not None] + ["dropout"] * bool(dropout)
+    if more:
+        raise Unsupported(f"its attention applies {' and '.join(more)}")
+    if attention_mask is not None:
+        raise Unsupported("it hands its attention a mask of its own")
     run = _under_way.get()
+    run.asked = True
     if run.attended is not None:
         return run.attended, None
+    if run.layer in run.made and run.made[run.layer][0].shape != key.shape:
+        raise Unsupported("its cache keeps other keys than its attention sees")
     heads = key.shape[1]
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     kind = run.kinds[run.layer]

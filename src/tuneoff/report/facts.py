@@ -13,6 +13,7 @@ from pathlib import Path
 from statistics import fmean
 
 from tuneoff.core.plugins import load
+from tuneoff.engine.capabilities import paths_line
 from tuneoff.report.advice import order_lines, reason_lines
 from tuneoff.report.beside import BesideTable, beside
 from tuneoff.report.errors import Errors, errors
@@ -110,7 +111,8 @@ class Disagreement:
 class Spent:
     """What the run took, over all jobs. restarts: jobs begun again after an interruption.
 
-    remarks: what else is to be known of the jobs: records that were cut to fit, a training in 8 bits.
+    remarks: what else is to be known of the jobs: the fast paths that they took and why not the others, records that
+    were cut to fit, a training in 8 bits.
     """
 
     jobs: int
@@ -190,7 +192,7 @@ def facts(
         changes=tuple(told(change, verdict) for change in verdict.changes),
         disagreements=_disagreements(answers, rows, texts),
         beside=beside([row.standing for row in rows], jobs, ledger.axes(), measure),
-        spent=_spent(ledger, jobs, verdict.facts.get("machine", {})),
+        spent=_spent(ledger, jobs, verdict.facts),
         commands=_commands(folder, study_file(ledger, folder), verdict.recommended, jobs),
         errors=_errors(verdict, answers, texts),
         advised=_advised(folder, verdict),
@@ -311,7 +313,9 @@ def _telling(found: Disagreement) -> tuple:
     return -_apart(found.said), round(lean, 9), found.record
 
 
-def _spent(ledger: Ledger, jobs: Sequence[JobRow], machine: Mapping) -> Spent:
+def _spent(ledger: Ledger, jobs: Sequence[JobRow], found: Mapping) -> Spent:
+    """found: the verdict's facts."""
+    paths = found.get("paths")
     named = {job.key: f"{job.arm}, seed {job.seed + 1}" for job in jobs}
     cut = {(row["job"], row["detail"]): None for row in ledger.events() if row["what"] == "shortened"}
     return Spent(
@@ -321,7 +325,11 @@ def _spent(ledger: Ledger, jobs: Sequence[JobRow], machine: Mapping) -> Spent:
         train_s=sum(job.cost.train_s for job in jobs),
         score_s=sum(job.cost.score_s for job in jobs),
         failures=tuple(f"{job.arm}, seed {job.seed + 1}: {job.why}" for job in jobs if job.status == "failed"),
-        remarks=(*rounded(machine.get("int8")), *(f"{named[job]}, {detail}" for job, detail in cut if job in named)),
+        remarks=(
+            *([paths_line(paths)] if paths else []),
+            *rounded(found.get("machine", {}).get("int8")),
+            *(f"{named[job]}, {detail}" for job, detail in cut if job in named),
+        ),
     )
 
 

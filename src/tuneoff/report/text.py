@@ -47,7 +47,7 @@ def _words(facts: Facts) -> Panel:
     verdict = facts.verdict
     pick = Text.assemble("Recommended: ", (verdict.recommended or "no arm", "bold green"))
     title = Text(f"verdict: {verdict.study}" if verdict.study else "verdict")
-    words = Group(pick, Text(), Text(verdict.reason))
+    words = Group(pick, Text(), Text(verdict.reason), *(Text(f"\n! {flag}", style="red") for flag in verdict.flags))
     return Panel(words, title=title, subtitle=_measured_on(verdict.facts), box=box.ROUNDED, padding=(1, 2))
 
 

@@ -11,10 +11,8 @@ runs/tickets/best/             the recommended arm's bundle
 
 import json
 import shutil
-import sqlite3
 import time
-import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -22,7 +20,6 @@ from pathlib import Path
 import torch
 
 from tuneoff.core.budget import Budget, parse_budget
-from tuneoff.core.errors import ResourceError
 from tuneoff.core.files import disk_guard
 from tuneoff.data.prompt import Prompt
 from tuneoff.engine.attach import Worn
@@ -37,6 +34,7 @@ from tuneoff.study.arm import Job
 from tuneoff.study.axes.take import due, take_axes
 from tuneoff.study.budget.budgeted import Budgeted
 from tuneoff.study.curve import crossings, curve_jobs, family_curves
+from tuneoff.study.faults import ENDS, Faults, fault_sentences, paths_taken
 from tuneoff.study.ground import alone, keep_study, make_folder, same_base, same_study
 from tuneoff.study.plan import Plan
 from tuneoff.study.race import Step, next_step
@@ -65,12 +63,15 @@ def conduct(
     *,
     study_file: Path | None = None,
     retry: bool = False,
+    strict: bool = False,
 ) -> Verdict:
     """Run what is missing, and judge. open_base: loads the model; called only where something is left to run.
     study_file: where the plan was read from; None: it was made without one, and the run folder gets it.
-    retry: whether jobs that failed are tried again; without it a failure is a result.
+    retry: whether jobs that failed are tried again; without it a failure is a result. strict: whether the run stops
+    where something fails that nobody expected (study/faults.py); without it the verdict is flagged.
 
-    Raises StudyError where the folder holds another study, ResourceError where disk or memory run out.
+    Raises StudyError where the folder holds another study or strict stops it, ResourceError where disk or memory run
+    out.
     """
     watch = watch or Watch()
     make_folder(folder)
@@ -92,19 +93,21 @@ def conduct(
         same_base(ledger, base, folder)
         worker = Worker(plan, base, folder)
         worker.check_lengths()
+        faults = Faults(ledger, watch.notice, strict=strict)
+        faults.of_paths(Worn(base).capabilities())
         _record_machine(ledger, worker)
         if not ledger.begun() and _room_for_advice(plan.spec):
-            _advise(Worker(plan, base, folder), ledger, watch)
-        _fit_to_budget(held, base, folder, watch)
-        return _race(held, Worker(held.plan, base, folder), watch)
+            _advise(Worker(plan, base, folder), watch, faults)
+        _fit_to_budget(held, base, folder, watch, faults)
+        return _race(held, Worker(held.plan, base, folder), watch, faults)
 
 
-def _fit_to_budget(held: Budgeted, base: Base, folder: Path, watch: Watch) -> None:
+def _fit_to_budget(held: Budgeted, base: Base, folder: Path, watch: Watch, faults: Faults) -> None:
     """Measure what the study will take, and leave out what its budget does not hold; nothing where it has none."""
     if held.fitted or not held.asked.spec.budget:
         return
     watch.phase("measuring what it will take")
-    fitted = held.measure(base, folder)
+    fitted = held.measure(base, folder, faults.met)
     best, worst = (Budget(round(total.all_s)) for total in (fitted.forecast.best, fitted.forecast.worst))
     watch.phase(f"forecast: {best} at best, {worst} at worst")
     for sentence in fitted.left_out:
@@ -119,20 +122,20 @@ def _room_for_advice(spec: StudySpec) -> bool:
     return seconds is None or seconds >= LONG_S
 
 
-def _advise(worker: Worker, ledger: Ledger, watch: Watch) -> None:
+def _advise(worker: Worker, watch: Watch, faults: Faults) -> None:
     """A first opinion, before anything is trained; one that cannot be had stops no study."""
     watch.phase("a first opinion")
     try:
         keep_advice(worker, worker.folder)
-    except (ResourceError, sqlite3.Error):
+    except ENDS:
         raise
-    except Exception:
-        ledger.note("", "traceback", traceback.format_exc())
+    except Exception as error:  # it measures arms, and so meets whatever their plugins raise
+        faults.met("the first opinion failed, and the study goes on without it", error)
 
 
-def _race(held: Budgeted, worker: Worker, watch: Watch) -> Verdict:
+def _race(held: Budgeted, worker: Worker, watch: Watch, faults: Faults) -> Verdict:
     plan, ledger, ground = held.plan, held.ledger, held.plan.ground(worker.base.fingerprint)
-    steps = Steps(plan, worker, ledger, ground, watch)
+    steps = Steps(plan, worker, ledger, ground, watch, faults)
     while not (step := _next(ledger, held)).over:
         steps.do(step)
         if correction := held.look(seen_of(ledger, plan)):
@@ -140,7 +143,7 @@ def _race(held: Budgeted, worker: Worker, watch: Watch) -> Verdict:
     if held.figures_after_all():
         watch.phase("the figures beside quality fit after all")
         plan, worker = held.plan, Worker(held.plan, worker.base, worker.folder)
-    take_axes(worker, ledger, ground, lambda label: watch.phase(f"beside quality: {label}"))
+    take_axes(worker, ledger, ground, lambda label: watch.phase(f"beside quality: {label}"), faults.met)
     steps.fit_sizes(_sizes_left(ledger, plan, ground))
     watch.phase("judging")
     return _finish(plan, ledger, worker.folder)
@@ -191,8 +194,14 @@ def _finish(plan: Plan, ledger: Ledger, folder: Path) -> Verdict:
         study=plan.spec.name,
         arms=[arm.name for arm in plan.arms],
     )
-    met = {"sizes": _sizes(plan, ledger), "measured_on": _measured_on(plan), "machine": _machine(ledger)}
-    verdict = replace(verdict, facts=verdict.facts | met)
+    events = ledger.events()
+    met = {
+        "sizes": _sizes(plan, ledger),
+        "measured_on": _measured_on(plan),
+        "machine": _machine(events),
+        "paths": paths_taken(events),
+    }
+    verdict = replace(verdict, flags=fault_sentences(events), facts=verdict.facts | met)
     _hand_over(verdict, folder)
     write_verdict(verdict, folder / "verdict.json")
     for passing in ("aside", "contexts"):
@@ -212,9 +221,9 @@ def _measured_on(plan: Plan) -> dict:
     }
 
 
-def _machine(ledger: Ledger) -> dict:
+def _machine(events: Iterable[Mapping]) -> dict:
     """Where times were measured last."""
-    told = [json.loads(event["detail"]) for event in ledger.events() if event["what"] == "machine"]
+    told = [json.loads(event["detail"]) for event in events if event["what"] == "machine"]
     return {key: told[-1][key] for key in MACHINE if key in told[-1]} if told else {}
 
 
@@ -253,9 +262,9 @@ def _judged(folder: Path, ledger: Ledger) -> bool:
 
 def _record_machine(ledger: Ledger, worker: Worker) -> None:
     ledger.note("", "run", f"torch {torch.__version__}, {torch.get_num_threads()} threads")
-    told = measure_machine(worker.base) | Worn(worker.base).ways()._asdict()
+    told = measure_machine(worker.base)
     if any(worker.plan.in_8_bits(arm) for arm in worker.plan.racing):
-        told["int8"] = _machine(ledger).get("int8") or _rounding(worker)
+        told["int8"] = _machine(ledger.events()).get("int8") or _rounding(worker)
     ledger.note("", "machine", json.dumps(told))
 
 

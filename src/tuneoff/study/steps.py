@@ -3,17 +3,15 @@
 A failed job is a row with its reason, and the others go on; a full disk or a broken ledger ends the run.
 """
 
-import sqlite3
-import traceback
 from collections.abc import Iterable, Sequence
 from contextlib import contextmanager
 
-from tuneoff.core.errors import ResourceError, TuneoffError
 from tuneoff.core.files import disk_guard
 from tuneoff.core.rungs import LAST
 from tuneoff.evaluation.run import metric_named
 from tuneoff.study.arm import Job
 from tuneoff.study.company import group_label, groups
+from tuneoff.study.faults import ENDS, Faults, said
 from tuneoff.study.outcome import JobRow
 from tuneoff.study.plan import Plan
 from tuneoff.study.race import Drop, Place, Step
@@ -29,6 +27,9 @@ class Watch:
 
     def phase(self, text: str) -> None:
         """Something that is not a job begins."""
+
+    def notice(self, text: str) -> None:
+        """Something to know, which stays on the screen."""
 
     def job(self, label: str, work_done: float, work_left: float) -> None:
         """A job begins; work is counted in records run forward once."""
@@ -46,8 +47,9 @@ class Watch:
 class Steps:
     """Does what the race asks for, and writes it down. ground: what all jobs stand on (`Plan.ground`)."""
 
-    def __init__(self, plan: Plan, worker: Worker, ledger: Ledger, ground: str, watch: Watch):
+    def __init__(self, plan: Plan, worker: Worker, ledger: Ledger, ground: str, watch: Watch, faults: Faults):
         self.plan, self.worker, self.ledger, self.ground, self.watch = plan, worker, ledger, ground, watch
+        self.faults = faults
 
     def do(self, step: Step) -> None:
         """Bring jobs to their rungs, or test. What is left behind is written down first."""
@@ -111,7 +113,7 @@ class Steps:
         left = list(group)
         if len(group) > 1:
             self.ledger.note("", "together", " ".join(job.key for job in group))
-            with self._failing_together():
+            with self._failing_together(group):
                 for fitted in self.worker.fit_together(group, rung, self.watch.step):
                     self._record(left.pop(0), rung, fitted)
         for job in left:
@@ -140,28 +142,24 @@ class Steps:
         try:
             with disk_guard(self.worker.folder):
                 yield
-        except (ResourceError, sqlite3.Error):
+        except ENDS:
             raise
-        except TuneoffError as error:
-            self._failed(job, error.problem)
         except Exception as error:  # a plugin may raise anything; the other arms go on
-            self._failed(job, (str(error) or type(error).__name__).splitlines()[0])
+            why = said(error)
+            self.ledger.fail(job.key, why)
+            self.watch.done(job.label, None, why)
+            self.faults.of_job(job.key, job.label, error)
 
     @contextmanager
-    def _failing_together(self):
+    def _failing_together(self, group: Sequence[Job]):
         """What goes wrong in company is tried again alone."""
         try:
             with disk_guard(self.worker.folder):
                 yield
-        except (ResourceError, sqlite3.Error):
+        except ENDS:
             raise
-        except Exception:
-            self.ledger.note("", "traceback", traceback.format_exc())
-
-    def _failed(self, job: Job, why: str) -> None:
-        self.ledger.fail(job.key, why)
-        self.ledger.note(job.key, "traceback", traceback.format_exc())
-        self.watch.done(job.label, None, why)
+        except Exception as error:
+            self.faults.met(f"{group_label(group)} failed in one pass, and are trained one by one, slower", error)
 
     def _open_test(self, keys: Sequence[str]) -> None:
         """The sealed test set meets the chosen jobs; how often it was opened is counted."""

@@ -8,9 +8,9 @@ import torch
 
 from tiny_arms import contexts_of, made_adapters, short_rows
 from tuneoff.engine.attach import Worn
+from tuneoff.engine.capability_probe import CapabilityProbe
 from tuneoff.engine.flex import flex_plan
 from tuneoff.engine.loss import plain_loss, step_loss
-from tuneoff.engine.trial import Trial
 from tuneoff.models.base import Base
 from tuneoff.models.tiny import ARCHITECTURES, tiny_model
 
@@ -30,9 +30,14 @@ def assert_close(made, wanted):
 
 def test_the_compiled_kernel_in_value_and_gradient(base):
     bare = Worn(base, packed=False)
-    trial = Trial(base, bare.run, bare.masks)
-    assert_close(trial("flex"), trial("folds"))
-    assert trial.seconds("flex") > 0
+    probe = CapabilityProbe(base, bare.run, bare.masks)
+    assert_close(probe("flex"), probe("folds"))
+    assert probe.seconds("flex") > 0
+
+
+def test_no_path_is_broken(base):
+    """What cannot be taken here says so; anything else is a fault."""
+    assert not list(Worn(base).capabilities().faults)
 
 
 @pytest.mark.parametrize("kernel", [False, True])

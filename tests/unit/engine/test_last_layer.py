@@ -13,7 +13,6 @@ from tuneoff.engine.last_layer import said_by
 from tuneoff.engine.loss import answer_loss, plain_loss, step_loss
 from tuneoff.engine.rows import Rows
 from tuneoff.engine.together import Together, losses_together
-from tuneoff.engine.ways import ways
 from tuneoff.models.tiny import ARCHITECTURES
 
 VALUE, GRADIENT, WRONG = 1e-10, 1e-5, 1e-3
@@ -65,47 +64,6 @@ def test_where_most_is_read_the_layer_runs_whole():
         assert not worn.reads_apart(None, rows)
 
 
-def test_a_model_that_cannot_is_found_out():
-    right = torch.tensor([[1.0], [2.0], [3.0]])
-    made = {"masked": right, "packed": right, "read": right[1:] + 1, "above": right}
-    assert ways(tiny_base(seed=51), lambda: made.get) == (True, False, True, False)
-
-    def breaks(way):
-        if way in ("read", "above"):
-            raise RuntimeError("a foreign model")
-        return right
-
-    assert ways(tiny_base(seed=52), lambda: breaks) == (True, False, False, False)
-
-
-class OnGpu:
-    """What `ways` asks a base: where it is."""
-
-    device = torch.device("cuda")
-
-
-class Timed:
-    """A trial whose ways all agree; seconds: by way, or what is raised instead."""
-
-    def __init__(self, **seconds):
-        self.by_way = seconds
-
-    def __call__(self, way):
-        return torch.ones(5, 4)
-
-    def seconds(self, way):
-        if isinstance(self.by_way[way], Exception):
-            raise self.by_way[way]
-        return self.by_way[way]
-
-
-@pytest.mark.parametrize(
-    ("flex", "folds", "taken"), [(1.0, 2.0, True), (2.0, 1.0, False), (torch.OutOfMemoryError("full"), 1.0, False)]
-)
-def test_on_a_gpu_the_quicker_attention_is_taken(flex, folds, taken):
-    assert ways(OnGpu(), lambda: Timed(flex=flex, folds=folds)) == (True, True, True, taken)
-
-
 def test_a_layer_speaks_for_itself_again():
     base = tiny_base()
     layer = base.stack[-1]
@@ -120,7 +78,7 @@ def test_losses_read_apart_alone_and_together():
     """Both ways to train take it here: two thirds of the positions are read."""
     base, seen = tiny_base("qwen3"), []
     arms = [made_adapters(base, kind) for kind in ("lora", "ia3")]
-    assert Worn(base).ways().reads
+    assert Worn(base).capabilities().sparse_last_layer
     look = Worn.look_at_read
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Worn, "look_at_read", lambda self, read: (seen.append(len(read)), look(self, read)))

@@ -151,7 +151,7 @@ def test_packed_rows_say_the_same_but_for_steps(architecture, kind):
 
 def test_how_it_can_be_run_is_not_told_by_its_rounding():
     base = tiny_base("llama", dtype=torch.float32)
-    assert Worn(base.int8).ways() is Worn(base).ways()
+    assert Worn(base.int8).capabilities() is Worn(base).capabilities()
 
 
 def test_a_processor_without_gain_is_told(monkeypatch):

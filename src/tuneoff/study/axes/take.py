@@ -13,13 +13,11 @@ row with its reason, and the arm keeps its place.
 """
 
 import math
-import sqlite3
 from collections.abc import Callable, Sequence
 from functools import cached_property
 
 import numpy as np
 
-from tuneoff.core.errors import ResourceError, TuneoffError
 from tuneoff.core.files import disk_guard
 from tuneoff.core.seeds import stream
 from tuneoff.evaluation.retention import OwnTexts, drift, own_texts
@@ -28,6 +26,7 @@ from tuneoff.stats.interval import mean_interval
 from tuneoff.study.arm import Job
 from tuneoff.study.axes.artifact import GROUPS, Artifact, Beside, axis_row, unknown
 from tuneoff.study.bundle import Tuned
+from tuneoff.study.faults import ENDS, raised, said
 from tuneoff.study.outcome import AxisRow, JobRow
 from tuneoff.study.plan import Plan
 from tuneoff.study.store import Ledger
@@ -47,9 +46,16 @@ def due(ledger: Ledger, plan: Plan) -> list[JobRow]:
     return [job for job in jobs if ledger.meta(_taken(job.key)) != plan.spec.measure.key]
 
 
-def take_axes(worker: Worker, ledger: Ledger, ground: str, tell: Callable[[str], None]) -> None:
-    """Measure what is due, arm by arm, and write it down. tell: told the label of each job before it is measured."""
-    axes, plan = Axes(worker), worker.plan
+def take_axes(
+    worker: Worker,
+    ledger: Ledger,
+    ground: str,
+    tell: Callable[[str], None],
+    met: Callable[[str, Exception], None] = raised,
+) -> None:
+    """Measure what is due, arm by arm, and write it down. tell: told the label of each job before it is measured. met:
+    told what cannot be measured, and why."""
+    axes, plan = Axes(worker, met), worker.plan
     for row in due(ledger, plan):
         job = plan.job(plan.arm(row.arm), row.trial, row.seed, ground)
         tell(job.label)
@@ -65,8 +71,8 @@ def _taken(job: str) -> str:
 class Axes:
     """Measures artifacts on one base; what the base itself writes is sampled once."""
 
-    def __init__(self, worker: Worker):
-        self.worker = worker
+    def __init__(self, worker: Worker, met: Callable[[str, Exception], None] = raised):
+        self.worker, self.met = worker, met
         self.groups = [group for group in GROUPS if getattr(worker.plan.spec.measure, group)]
 
     @cached_property
@@ -107,9 +113,8 @@ class Axes:
         try:
             with disk_guard(self.worker.folder):
                 return take()
-        except (ResourceError, sqlite3.Error):
+        except ENDS:
             raise
-        except TuneoffError as error:
-            return unknown(job, names, error.problem)
         except Exception as error:  # a plugin may raise anything, and memory may run out
-            return unknown(job, names, (str(error) or type(error).__name__).splitlines()[0])
+            self.met(f"{job.label}: {', '.join(names)} could not be measured", error)
+            return unknown(job, names, said(error))

@@ -13,7 +13,7 @@ finds the same plan.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tuneoff.core.budget import parse_budget
@@ -36,6 +36,7 @@ from tuneoff.study.budget.spending import (
     read_corrections,
     spent_seconds,
 )
+from tuneoff.study.faults import raised
 from tuneoff.study.plan import Plan
 from tuneoff.study.race import Entry, Seen
 from tuneoff.study.seen import entries_of
@@ -64,8 +65,9 @@ class Budgeted:
         if self.fitted and told[-1:] != [self.fitted.forecast.as_json()]:
             self.ledger.note("", FORECAST, self.fitted.forecast.as_json())
 
-    def measure(self, base: Base, folder: Path) -> Fitted | None:
+    def measure(self, base: Base, folder: Path, met: Callable[[str, Exception], None] = raised) -> Fitted | None:
         """Measure what is not known, fit, and write both down. What was spent so far counts as spent before the race.
+        met: as `measure_rates` takes it.
 
         Raises StudyError where the budget is too small, with the smallest that would do.
         """
@@ -79,6 +81,7 @@ class Budgeted:
             known=known_rates(self.ledger.events()),
             before_s=self._spent_s(),
             allowance_s=ALLOWANCE_S if limit_s is None else min(ALLOWANCE_S, SHARE * limit_s),
+            met=met,
         )
         self.ledger.note("", RATES, rates.as_json())
         self.fitted = fit_budget(self.asked, rates)

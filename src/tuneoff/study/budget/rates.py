@@ -16,7 +16,6 @@ from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple, TypeVar
 
-from tuneoff.core.errors import ResourceError
 from tuneoff.core.identity import content_hash
 from tuneoff.data.prompt import Prompt
 from tuneoff.data.record import Record
@@ -29,7 +28,8 @@ from tuneoff.evaluation.run import answer_examples, right_answer_losses
 from tuneoff.models.base import Base
 from tuneoff.study.arm import Arm, Job, Part, Stage
 from tuneoff.study.bundle import Tuned, save_tuned
-from tuneoff.study.company import groups
+from tuneoff.study.company import group_label, groups
+from tuneoff.study.faults import ENDS, raised
 from tuneoff.study.plan import Plan
 from tuneoff.study.work import Fitted, Worker
 
@@ -123,11 +123,12 @@ def measure_rates(
     known: Rates | None = None,
     before_s: float = 0.0,
     allowance_s: float = ALLOWANCE_S,
+    met: Callable[[str, Exception], None] = raised,
 ) -> Rates:
     """Measure every arm that is not `known` yet. folder: the run folder; what is written there is removed.
 
-    allowance_s: about how long it may take; with less, fewer records are looked at. An arm that cannot be run is given
-    no time, as it will take none. Raises ResourceError where memory or disk run out.
+    allowance_s: about how long it may take; with less, fewer records are looked at. met: told what cannot be measured,
+    and why: such an arm is given no time. Raises ResourceError where memory or disk run out.
     """
     began = time.perf_counter()
     known = known or Rates(before_s=before_s)
@@ -136,7 +137,7 @@ def measure_rates(
         return known
     place = folder / "aside" / "measure"
     try:
-        probe = Probe(plan, base, place)
+        probe = Probe(plan, base, place, met)
         probe.settle(list(new.values()), allowance_s)
         measured = {rate_key(arm): rate for arm, rate in probe.measure(list(new.values()))}
     finally:
@@ -163,10 +164,14 @@ class Look(NamedTuple):
 
 
 class Probe(Worker):
-    """A worker that takes a few steps with each arm instead of all, looks at the clock, and keeps nothing."""
+    """A worker that takes a few steps with each arm instead of all, looks at the clock, and keeps nothing.
 
-    def __init__(self, plan: Plan, base: Base, folder: Path):
+    met: told what cannot be measured, and why.
+    """
+
+    def __init__(self, plan: Plan, base: Base, folder: Path, met: Callable[[str, Exception], None] = raised):
         super().__init__(plan, base, folder)
+        self.met = met
         self.few, self.batch_size, self.longer = FEWEST, plan.schedule.batch_size, 1.0
         self.forward_s = 0.0
         self._lessons: dict[tuple[str, int], Lesson] = {}
@@ -208,11 +213,13 @@ class Probe(Worker):
         """Jobs that train in one pass; where that fails, each alone."""
         try:
             return [self._baseline_rate(group[0])] if group[0].arm.baseline else self._rates(group)
-        except ResourceError:
+        except ENDS:
             raise
-        except Exception:  # whatever it is, the run itself will meet it, and tell
+        except Exception as error:  # a plugin may raise anything; the other arms are measured
             if len(group) == 1:
+                self.met(f"how long {group[0].arm.name} takes could not be measured, and is left out of it", error)
                 return [ArmRate()]
+            self.met(f"{group_label(group)} could not be measured in one pass, and are measured one by one", error)
             return [rate for job in group for rate in self._measure([job])]
 
     def _baseline_rate(self, job: Job) -> ArmRate:

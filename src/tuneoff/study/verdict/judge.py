@@ -186,5 +186,6 @@ def read_verdict(path: Path) -> Verdict:
         "contrasts": tuple(Contrast(**row) for row in table["contrasts"]),
         "changes": tuple(Change(**row) for row in table["changes"]),
         "winners": tuple(table["winners"]),
+        "flags": tuple(table.get("flags", ())),
     }
     return Verdict(**{**table, **rows})

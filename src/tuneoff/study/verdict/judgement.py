@@ -101,13 +101,15 @@ class Change:
 class Verdict:
     """winners: finalists that no other finalist beats. recommended: the one of them that [decision] prefers.
 
-    standings: measured arms, best first, then the others. changes: what would change the recommendation. facts: task,
+    standings: measured arms, best first, then the others. changes: what would change the recommendation. flags: what
+    failed in the run that nobody expected, and what was done instead, a sentence each (study/faults.py). facts: task,
     kind, up (whether more is better), margin, finalists (best first), constant (what an arm says that always says the
     same), smallest_visible (difference that a pair of finalists would show with 80 % power), decision (the limits and
     the preference that the study set), unchecked (by limit, the arms that could not be held to it), front (arms than
     which none is better for less, cheapest first), trials (settings tried, by family and arm), sizes (curves over
     training records and where they cross, study/curve.py), measured_on (model and numbers of records), machine (where
-    times were measured; int8: what 8 bits changed, engine/rounding.py).
+    times were measured; int8: what 8 bits changed, engine/rounding.py), paths (by fast path, why it was not taken; ""
+    where it was, engine/capabilities.py).
     """
 
     metric: str
@@ -119,6 +121,7 @@ class Verdict:
     study: str = ""
     test_opened: int = 0
     unscored: int = 0
+    flags: tuple[str, ...] = ()
     facts: dict = field(default_factory=dict)
     changes: tuple[Change, ...] = ()
     version: int = 2

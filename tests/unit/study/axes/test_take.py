@@ -178,10 +178,16 @@ def test_a_figure_that_fails_is_a_row_with_its_reason(worker, monkeypatch):
         raise RuntimeError("out of memory\nTried to allocate 9 GiB")
 
     monkeypatch.setattr(artifact, "serve", broken)
-    found = by_name(measured(worker("lora", measure={"serving": True}), "lora"))
-    assert {found[name].why for name in GROUPS["serving"]} == {"out of memory"}
+    work, met = worker("lora", measure={"serving": True}), []
+    work.fit(job(work, "lora"))
+    axes = Axes(work, lambda what, error: met.append((what, str(error).splitlines()[0])))
+    found = by_name(axes.measure(job(work, "lora")))
+    assert {found[name].why for name in GROUPS["serving"]} == {"RuntimeError: out of memory"}
     assert {found[name].value for name in GROUPS["serving"]} == {None}
     assert found["memorised"].value is not None
+    ((what, why),) = met
+    assert what.startswith("lora, seed 1: first_token_ms_1, ")
+    assert (what.endswith("could not be measured"), why) == (True, "out of memory")
 
 
 def test_a_full_disk_ends_the_run(worker, monkeypatch):

@@ -36,7 +36,7 @@ def measuring(monkeypatch):
     """How often rates were measured, with what; the made ones come out."""
     asked = []
 
-    def measure(plan, base, folder, *, known, before_s, allowance_s):
+    def measure(plan, base, folder, *, known, before_s, allowance_s, met):
         asked.append({"known": known, "before_s": before_s, "allowance_s": allowance_s})
         return made_rates(plan, before_s=before_s)
 

@@ -114,9 +114,15 @@ def test_an_arm_that_breaks_is_given_no_time(base, tmp_path, monkeypatch):
     broken = plan.arm("ia3").stages[0].parts[0].method
     monkeypatch.setattr(type(broken), "leave", lambda *_: 1 / 0, raising=False)
     monkeypatch.setattr(type(broken), "enter", lambda *_: 1 / 0, raising=False)
-    rates = measure_rates(plan, base, tmp_path / "run")
+    met = []
+    rates = measure_rates(plan, base, tmp_path / "run", met=lambda what, error: met.append((what, type(error))))
     assert rates.of(plan.arm("ia3")) == ArmRate()
     assert rates.of(plan.arm("lora")).token_s[0] > 0
+    together = "lora, seed 1 and 2 more could not be measured in one pass, and are measured one by one"
+    alone = "how long ia3 takes could not be measured, and is left out of it"
+    assert met == [(together, ZeroDivisionError), (alone, ZeroDivisionError)]
+    with pytest.raises(ZeroDivisionError):
+        measure_rates(plan, base, tmp_path / "run")
 
 
 def test_a_small_allowance_looks_at_few_records(base, tmp_path):
