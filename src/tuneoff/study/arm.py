@@ -12,6 +12,8 @@ No method knows that it is combined.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
 from typing import Any, TypeVar
 
 from tuneoff.core import plugins
@@ -41,6 +43,22 @@ class Part:
 
     name: str
     method: Method
+
+    @property
+    def word(self) -> str:
+        """Its name wherever it lies: of `path/to/file.py:Class` the class. What seeds what it draws."""
+        return self.name.rpartition(":")[2]
+
+    @property
+    def identity(self) -> list[str]:
+        """What it is, for keys: its word, and the content of its file where it comes from one of a person's own."""
+        path = self.name.rpartition(":")[0]
+        return [self.word, _file_content(path)] if path else [self.word]
+
+
+@cache  # as it was when its class was loaded: an edit during a run is for the next one
+def _file_content(path: str) -> str:
+    return content_hash(Path(path).read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +118,8 @@ class Arm:
         return all(isinstance(part.method, AdapterMethod) for part in self.stages[0].parts)
 
     def settings(self, trials: int, seed: int) -> list[dict[str, dict[str, Any]]]:
-        """Knobs to try, {method name: {knob: value}}: the defaults first, then quasi-random draws from the ranges."""
+        """Knobs to try, {method name: {knob: value}}: the defaults first, then quasi-random draws from the ranges.
+        These alone seed them, so that an arm by another name, or with another fixed knob, draws the same."""
         ranges = [(p.name, knob, span) for p in self.parts for knob, span in type(p.method).searched().items()]
         if not ranges:
             return [{}] * (trials if self.random else 1)
@@ -108,7 +127,8 @@ class Arm:
             return [{}]
         from scipy.stats import qmc
 
-        points = qmc.Halton(len(ranges), seed=stream(seed, "trials", self.name) % 2**32).random(trials - 1)
+        drawn_from = content_hash([[knob, list(span)] for _, knob, span in ranges])
+        points = qmc.Halton(len(ranges), seed=stream(seed, "trials", drawn_from) % 2**32).random(trials - 1)
         different: dict[str, dict] = {}  # a short list of values gives one draw twice, and a job is done once
         for drawn in [{}, *[_settings(ranges, point) for point in points]]:
             different.setdefault(content_hash(self.with_settings(drawn).content()), drawn)
@@ -135,7 +155,7 @@ class Arm:
         """What it does, for its key; the name it goes by is not in it, nor are names of files."""
         stages = [len(stage.parts) for stage in self.stages]
         given = [self.given.kind, self.given.content] if self.given else None
-        return [[[part.name, part.method.content()] for part in self.parts], stages, given, self.calibrated]
+        return [[[*part.identity, part.method.content()] for part in self.parts], stages, given, self.calibrated]
 
 
 def held_out(records: int) -> int:

@@ -231,7 +231,7 @@ class Worker:
     def _fresh(self, job: Job, number: int, stage: Stage) -> list[Adapter]:
         """The stage's adapters as they start; none where it trains the model's own weights."""
         return [
-            new_adapter(self._trunk(job), part.method, self.task, job.stream("init", number, part.name))
+            new_adapter(self._trunk(job), part.method, self.task, job.stream("init", number, part.word))
             for part in stage.parts
             if isinstance(part.method, AdapterMethod)
         ]

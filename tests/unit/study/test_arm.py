@@ -194,6 +194,28 @@ def test_keys_last():
     assert job(arm("lora"), trials=3).key == job(arm("lora"), trials=9).key, "nor is how many trials there are"
 
 
+def test_trials_are_drawn_by_their_ranges_whatever_the_arm_is_called():
+    draws = arm("lora").settings(4, 0)
+    assert len(draws) == 4
+    assert arm({"name": "mine", "use": "lora"}).settings(4, 0) == draws
+    assert arm({"name": "wide", "use": "lora", "lora": {"rank": 64}}).settings(4, 0) == draws, "nor another fixed knob"
+    assert arm("lora").settings(4, 1) != draws
+    assert arm("lora").settings(2, 0) == draws[:2], "more trials leave the first ones as they are"
+
+
+def test_a_plugin_file_goes_by_what_is_in_it_and_not_by_its_place(tmp_path):
+    for folder, text in (("a", PLUGIN), ("b", PLUGIN), ("c", PLUGIN.replace("0.1", "0.2"))):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "odd.py").write_text(text)
+    here, there, other = (job(arm(f"{tmp_path / folder / 'odd.py'}:Odd")) for folder in "abc")
+    (part,) = here.arm.stages[0].parts
+    assert part.word == "Odd", "what its first values are drawn with"
+    assert here.key == there.key
+    assert here.settings == there.settings
+    changed = other.arm.with_settings({other.arm.stages[0].parts[0].name: {"lr": 0.1}})
+    assert job(changed).key != here.key, "other code is another arm"
+
+
 def test_keys_tell_apart_what_is_not_the_same():
     lora = arm("lora")
     entries = [

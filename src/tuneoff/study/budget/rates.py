@@ -106,7 +106,7 @@ class Rates:
 
 def rate_key(arm: Arm) -> str:
     """Equal for arms that take equally long: neither the learning rate nor a calibration counts."""
-    parts = [[part.name, _without_rate(part).content()] for part in arm.parts]
+    parts = [[part.identity, _without_rate(part).content()] for part in arm.parts]
     return content_hash([parts, [len(stage.parts) for stage in arm.stages], arm.given and arm.given.content])
 
 
