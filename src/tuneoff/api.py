@@ -8,13 +8,14 @@ from typing import Any
 from tuneoff.core.errors import ConfigError, StudyError
 from tuneoff.core.files import write_text
 from tuneoff.data.in_memory import tables_of
+from tuneoff.engine.examples import TooLong
 from tuneoff.models.int8 import check_int8
 from tuneoff.study.bundle import save_tuned
 from tuneoff.study.conduct import conduct, open_base
 from tuneoff.study.ground import make_folder
 from tuneoff.study.plan import make_plan
 from tuneoff.study.predict import open_ready
-from tuneoff.study.ready import Ready
+from tuneoff.study.ready import Ready, ReadyBaseline
 from tuneoff.study.spec import StudySpec, read_spec
 from tuneoff.study.steps import Watch
 from tuneoff.study.verdict.judgement import Verdict
@@ -83,9 +84,16 @@ def tune(
     return Ready(tuned, base)
 
 
-def load(folder: str | Path, arm: str = "") -> Ready:
-    """Open a bundle's folder, or an arm of a run folder (the recommended one unless named), ready to answer."""
-    return open_ready(Path(folder), arm)
+def load(
+    folder: str | Path, arm: str = "", *, model: str | Path = "", too_long: TooLong | None = None
+) -> Ready | ReadyBaseline:
+    """Open a bundle's folder, or an arm of a run folder (the recommended one unless named), ready to answer.
+
+    model: where the base model lies now, if it was moved; its fingerprint settles whether it is the same one.
+    too_long: what becomes of a record longer than the model can read ("error", "truncate_left", "truncate_right"), if
+    not what became of it in the study. Raises StudyError where the folder holds neither, or the model is not found.
+    """
+    return open_ready(Path(folder), arm, model=str(model), too_long=too_long)
 
 
 def _spec(data, *, arms, model, instruction, seeds, trials, out, tables) -> StudySpec:

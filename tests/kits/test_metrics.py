@@ -32,3 +32,32 @@ def test_the_kit_catches_a_metric_upside_down():
 
     with pytest.raises(AssertionError):
         kit.prefers_the_right_answer(Upside())
+
+
+@pytest.mark.parametrize(
+    ("check", "row"),
+    [
+        (kit.the_best_reference_counts, lambda said, record: said == record.target),
+        (
+            kit.other_numbers_and_signs_are_no_right_answers,
+            lambda said, record: _letters(said) == _letters(record.target),
+        ),
+        (kit.scripts_without_spaces_have_words, lambda said, record: _shared(said.split(), record.target.split())),
+    ],
+    ids=["one reference alone", "signs dropped", "words by spaces"],
+)
+def test_the_kit_catches(check, row):
+    class Spoiled(load("metrics", "exact_match")):
+        def row(self, answer, record, task):
+            return (float(row(answer.text, record)),)
+
+    with pytest.raises(AssertionError):
+        check(Spoiled())
+
+
+def _letters(text):
+    return "".join(character for character in text if character.isalnum())
+
+
+def _shared(said, wanted):
+    return len({*said} & {*wanted}) / len({*said} | {*wanted})

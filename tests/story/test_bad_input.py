@@ -59,7 +59,7 @@ def test_a_broken_line_has_its_number(folder):
     (folder / "data.jsonl").write_text("\n".join(lines))
     put_study(folder)
     said = mistake("run", "study.toml")
-    says(said, "error: 1 of 20 rows cannot be used", "data.jsonl:7  ", "fix or remove them")
+    says(said, "error: 1 of 20 rows cannot be used", "data.jsonl:7  ", "correct or remove them")
 
 
 def test_all_bad_rows_are_told_together(folder):

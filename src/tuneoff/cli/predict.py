@@ -1,5 +1,6 @@
 """tuneoff predict runs/tickets new.jsonl: records in, answers out."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,24 +9,38 @@ import typer
 __all__ = ["predict"]
 
 
+class TooLong(StrEnum):
+    """What becomes of a record that is longer than the model can read."""
+
+    error = "error"
+    truncate_left = "truncate_left"
+    truncate_right = "truncate_right"
+
+
 def predict(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="a run folder, or the folder of one artifact")],
     records: Annotated[str, typer.Argument(help="a file of records; - for JSON lines on standard input")] = "-",
     arm: Annotated[str, typer.Option("--arm", "-a", help="the arm that answers; default: the recommended one")] = "",
     out: Annotated[Path | None, typer.Option("--out", "-o", help="a file to write; default: standard output")] = None,
+    model: Annotated[str, typer.Option("--model", help="the folder of the base model, if it was moved")] = "",
+    too_long: Annotated[
+        TooLong | None, typer.Option("--too-long", help="records too long to read; default: as in the study")
+    ] = None,
 ) -> None:
     """Answer records with an arm of a finished run: each row as it came, with an added column `prediction`.
 
     The file's ending says its format: .jsonl, .csv, .parquet and the others that tuneoff reads.
     """
     from tuneoff.data.read import write_rows
-    from tuneoff.study.predict import answer_records, read_questions
+    from tuneoff.study.predict import open_ready, read_questions
 
     if out is not None:
         _check_output(out)
-    questions = read_questions(folder, records)
-    answers = answer_records(folder, arm, questions.records)
-    rows = [{**row, "prediction": answer} for row, answer in zip(questions.rows, answers)]
+    questions = read_questions(folder, records, arm)
+    answers = open_ready(folder, arm, model=model, too_long=too_long and too_long.value).ask(questions.records)
+    if answers.shortened:
+        typer.echo(answers.shortened, err=True)
+    rows = [{**row, "prediction": answer} for row, answer in zip(questions.rows, answers.texts)]
     if out is None:
         typer.echo("\n".join(_line(row) for row in rows))
     else:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tuneoff.core.errors import DataError
 from tuneoff.data.values import as_text, json_value
 
 if TYPE_CHECKING:
@@ -21,10 +22,16 @@ Change = Callable[[Any], Any]
 
 
 def arrow_rows(
-    table: "pa.Table | pa.RecordBatch", names: Mapping[str, Sequence[str]] | None = None
+    table: "pa.Table | pa.RecordBatch", names: Mapping[str, Sequence[str]] | None = None, where: object = None
 ) -> Iterator[dict[str, Any]]:
-    """Column to value, row by row. names: columns of class numbers, to their classes' names."""
+    """Column to value, row by row. names: columns of class numbers, to their classes' names.
+
+    Raises DataError for two columns of one name. where: what is read, for that error.
+    """
     columns = table.schema.names
+    twice = sorted({name for name in columns if columns.count(name) > 1})
+    if twice:
+        raise DataError(f"two columns have one name: {', '.join(map(repr, twice))}", where=where, fix="rename one")
     values = [_column(table.column(at), (names or {}).get(name)) for at, name in enumerate(columns)]
     return (dict(zip(columns, row)) for row in zip(*values))
 

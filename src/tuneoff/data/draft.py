@@ -18,6 +18,7 @@ FIRST_LOOK = {"train": 500, "validation": 150, "test": 400}
 BASELINES = ("majority", "tfidf")
 ARMS = ("zero_shot", "few_shot", "soft_prompt_after", "lora")
 MOST_LABELS_SHOWN = 10
+DECIDES = {"strict_match": "decides the race; exact_match would take different answers of the data for equal"}
 
 
 def draft(guess: Guess, name: str) -> str:
@@ -37,7 +38,7 @@ def _head(guess: Guess, name: str) -> list[str]:
         _line("arms", arms, ""),
         _line("seeds", 3, "runs of each finalist; with one, the spread between runs is unknown"),
         _line("trials", 1, "settings tried per method"),
-        _line("metric", guess.metric, "decides the race"),
+        _line("metric", guess.metric, DECIDES.get(guess.metric, "decides the race")),
         _line("metrics", guess.metrics, "reported as well"),
     ]
 

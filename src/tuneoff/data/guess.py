@@ -16,13 +16,16 @@ from statistics import median
 from tuneoff.core.errors import DataError
 from tuneoff.data.format import Row
 from tuneoff.data.labels import LONGEST_LABEL, are_codes, guess_kind
+from tuneoff.data.plain import fall_together
 from tuneoff.data.read import columns_of, read_records, read_rows, read_shape
 from tuneoff.data.shapes import ANSWERS, Shape
+from tuneoff.data.words import count_words
 
 __all__ = ["Guess", "guess_study"]
 
 SIBLINGS = {"validation": ("validation", "valid", "val", "dev"), "test": ("test",)}
 FEW_A_LABEL = 10
+FEW_ALIKE = 0.01
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -133,10 +136,18 @@ def _kind(targets: Sequence[str], instructed: bool) -> str:
 def _metrics(kind: str, targets: Sequence[str]) -> tuple[str, tuple[str, ...]]:
     if kind == "choice":
         return "accuracy", ("macro_f1",)
-    words = median(len(target.split()) for target in targets)
+    words = median(count_words(target) for target in targets)
+    if words <= 30 and _alike(targets):
+        return "strict_match", ("exact_match", "token_f1")
     if words <= 3:
         return "exact_match", ("token_f1",)
     return ("token_f1", ("rouge_l",)) if words <= 30 else ("rouge_l", ("token_f1", "chrf"))
+
+
+def _alike(targets: Sequence[str]) -> bool:
+    """Whether case, articles or marks, which exact_match leaves out, tell some of the answers apart (1 in 100)."""
+    fallen = sum(len(group) - 1 for group in fall_together(targets))
+    return fallen > FEW_ALIKE * len(set(targets))
 
 
 def _instruction(shape: Shape, kind: str) -> str:

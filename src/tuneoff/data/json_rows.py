@@ -8,6 +8,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,21 @@ from tuneoff.data.values import json_value
 
 __all__ = ["as_json", "json_rows"]
 
-DECODE = json.JSONDecoder().raw_decode
 SPACE = re.compile(r"[ \t\n]*")
 FORMS = 'an array [{...}, {...}], one object {...} a line, or an object that holds one array {"data": [{...}, {...}]}'
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of its (key, value) pairs. Python would keep the last of two values under one key, and say nothing."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise ValueError(f"the key {twice!r} stands twice in an object")
+    return made
+
+
+DECODER = json.JSONDecoder(object_pairs_hook=_object)
+DECODE = DECODER.raw_decode
 
 
 def as_json(table: Mapping[str, Any]) -> str:
@@ -54,7 +67,7 @@ def _one_a_line(text: str, lined: bool) -> bool:
 def _parsed(line: str) -> Any:
     """None where it is no JSON."""
     try:
-        return json.loads(line)
+        return DECODER.decode(line)
     except (ValueError, RecursionError):
         return None
 
@@ -68,7 +81,7 @@ def _lines(text: str) -> Iterator[Row]:
 
 def _line(text: str, line: int) -> Row:
     try:
-        return _row(json.loads(text), line)
+        return _row(DECODER.decode(text), line)
     except json.JSONDecodeError as error:
         return Row({}, line, f"not valid JSON: {error.msg} at column {error.colno}")
     except (ValueError, RecursionError) as error:  # a number of thousands of digits; brackets without end

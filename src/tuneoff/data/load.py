@@ -19,7 +19,7 @@ from tuneoff.data.dedup import drop_duplicates, drop_leaked, join_groups
 from tuneoff.data.labels import check_labels, guess_kind, label_set
 from tuneoff.data.read import Table, read_table
 from tuneoff.data.record import Record
-from tuneoff.data.shapes import label_texts
+from tuneoff.data.shapes import Shape, label_texts
 from tuneoff.data.split import cut, in_order
 
 __all__ = ["SPLITS", "Data", "DataReport", "load_data"]
@@ -68,13 +68,17 @@ class DataReport:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Data:
-    """Three splits that share no group. Every beginning of a split is a fair sample of it (see split.in_order)."""
+    """Three splits that share no group. Every beginning of a split is a fair sample of it (see split.in_order).
+
+    shape: the part that each column of the training rows plays.
+    """
 
     train: tuple[Record, ...]
     validation: tuple[Record, ...]
     test: tuple[Record, ...]
     kind: Literal["choice", "text"]
     labels: tuple[str, ...]
+    shape: Shape
     report: DataReport
 
 
@@ -103,6 +107,7 @@ def load_data(
     files, labels = _files(path, train, validation, test), label_texts(labels)
     columns = {"format": format, "input": input, "answer": answer, "group": group, "labels": labels, "kind": kind}
     read = {name: read_table(file, folder=folder, **columns) for name, file in files.items()}
+    shape = read["train"].shape
     labels = labels or _letters(read.values(), kind)
     distinct = {name: drop_duplicates(table.records) for name, table in read.items()}
     parts = join_groups({name: part.records for name, part in distinct.items()}, named=bool(group))
@@ -127,7 +132,7 @@ def load_data(
         labels={name: _counts(used[name], words) for name in SPLITS} if kind == "choice" else {},
         warnings=tuple(_warnings(parts, used, limits, words, contradicting)),
     )
-    return Data(**{name: tuple(used[name]) for name in SPLITS}, kind=kind, labels=words, report=report)
+    return Data(**{name: tuple(used[name]) for name in SPLITS}, kind=kind, labels=words, shape=shape, report=report)
 
 
 def _files(path: str, train: str, validation: str, test: str) -> dict[str, str]:

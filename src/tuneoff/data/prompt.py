@@ -17,6 +17,7 @@ from functools import cache
 
 from tuneoff.core.errors import DataError, nearest
 from tuneoff.data.record import Message, Record
+from tuneoff.data.words import words
 
 __all__ = ["Conversation", "Prompt", "fill"]
 
@@ -131,5 +132,5 @@ def _nearest(pool: tuple[Record, ...], text: str, count: int) -> tuple[Record, .
 def _index(pool: tuple[Record, ...]):
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    vectoriser = TfidfVectorizer(sublinear_tf=True)
+    vectoriser = TfidfVectorizer(sublinear_tf=True, tokenizer=words, token_pattern=None)
     return vectoriser, vectoriser.fit_transform([record.text for record in pool])

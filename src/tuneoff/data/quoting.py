@@ -41,15 +41,15 @@ def cut_lines(lines: Sequence[str], separator: str, start: int) -> list[Cells]:
         return _alone(lines, separator, start)
     quoted = list(_quoted(lines, separator, start, lambda first, last: False))
     width = len(quoted[0].cells)
-    alone = _alone(lines, separator, start)
-    odd = sum(len(row.cells) != width for row in alone)
+    odd = sum(line.count(separator) != width - 1 for line in lines[start:] if line.strip())
     if any(row.last > row.line for row in quoted) and not _names_quoted(lines[start], width):
         swallows = _swallows(lines, separator, quoted, plain=odd == 0 and width > 1)
         quoted = list(_quoted(lines, separator, start, swallows))
     if width < 2 or not any(row.broken for row in quoted):
         return quoted
     wrong = sum(len(row.cells) != width for row in quoted)
-    return _unwrapped(alone) if odd == 0 or (separator == "\t" and odd < wrong) else quoted
+    better = odd == 0 or (separator == "\t" and odd < wrong)
+    return _unwrapped(_alone(lines, separator, start)) if better else quoted
 
 
 def _alone(lines: Sequence[str], separator: str, start: int) -> list[Cells]:

@@ -3,6 +3,7 @@
 read_records("tickets.jsonl", folder="/home/ann/support")[16].source == "tickets.jsonl:17"
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,7 +28,8 @@ __all__ = [
     "write_rows",
 ]
 
-SHOWN = 5
+SHOWN = 5  # bad rows, one by one
+KINDS = 5  # of reasons, for the others
 
 
 class Table(NamedTuple):
@@ -92,9 +94,10 @@ def to_records(
     labels: Mapping[str, str] | Sequence[str] = (),
     kind: str = "auto",
     answered: bool = True,
+    shape: Shape | None = None,
 ) -> list[Record]:
-    """One record per row that was read from `path`; see read_table."""
-    shape = read_shape(rows, path, input=input, answer=answer, answered=answered)
+    """One record per row that was read from `path`; see read_table. shape: the columns' parts, where known."""
+    shape = shape or read_shape(rows, path, input=input, answer=answer, answered=answered)
     return _records(rows, path, shape, group=group, labels=labels, kind=kind, answered=answered)
 
 
@@ -141,17 +144,25 @@ def columns_of(rows: Sequence[Row]) -> list[str]:
 
 
 def report_bad_rows(path: str, bad: Sequence[tuple[str, str]], total: int) -> None:
-    """Raise one DataError for all (file:line, why) of what was read; the first five are shown."""
+    """Raise one DataError for all (file:line, why) of what was read; the first five are shown, the others counted."""
     if not bad:
         return
-    shown = [f"{place}  {why}" for place, why in bad[:SHOWN]]
-    rest = len(bad) - len(shown)
-    lines = [*shown, f"and {rest} more"] if rest else shown
+    lines = [f"{place}  {why}" for place, why in bad[:SHOWN]] + _more([why for _, why in bad[SHOWN:]])
     rows = "row" if total == 1 else "rows"
-    problem = f"{len(bad)} of {total} {rows} cannot be used"
+    problem = f"{len(bad):,} of {total:,} {rows} cannot be used"
     raise DataError(
-        problem, where=path, found="\n".join(lines), fix="fix or remove them; nothing was left out silently"
+        problem, where=path, found="\n".join(lines), fix="correct or remove them; nothing was left out silently"
     )
+
+
+def _more(reasons: Sequence[str]) -> list[str]:
+    """What is not shown row by row, by its reason."""
+    if not reasons:
+        return []
+    kinds = Counter(reasons).most_common(KINDS)
+    rest = len(reasons) - sum(count for _, count in kinds)
+    each = [f"  {count:,}  {why}" for why, count in kinds] + ([f"  {rest:,}  for other reasons"] if rest else [])
+    return [f"and {len(reasons):,} more:", *each]
 
 
 def read_rows(path: str, *, folder: str | Path = ".", format: str = "auto") -> Iterator[Row]:

@@ -24,7 +24,17 @@ from tuneoff.data.options import OPTION_ANSWERS, Options, options_among
 from tuneoff.data.record import Message, Record, Unusable
 from tuneoff.data.values import json_value
 
-__all__ = ["ANSWERS", "Shape", "find_shape", "label_texts", "settle", "text_of", "to_record", "unknown_column"]
+__all__ = [
+    "ANSWERS",
+    "Shape",
+    "asking",
+    "find_shape",
+    "label_texts",
+    "settle",
+    "text_of",
+    "to_record",
+    "unknown_column",
+]
 
 CHATS = ("messages", "conversations", "conversation")
 SYSTEMS = ("system", "system_prompt", "system_message")
@@ -62,6 +72,21 @@ class Shape:
         options = self.options.columns if self.options else ()
         parts = (self.task, self.system, self.history, self.turns, self.instruction, *self.input, *options, self.answer)
         return tuple(dict.fromkeys(name for name in parts if name))
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The columns that a record to answer must have; of options each in a column of its own, the first."""
+        parts = (self.turns, self.instruction, *self.input, *(self.options.columns[:1] if self.options else ()))
+        return tuple(name for name in parts if name and name not in self.optional)
+
+    @classmethod
+    def from_dict(cls, table: Mapping[str, Any]) -> "Shape":
+        """The inverse of dataclasses.asdict, through JSON."""
+        values = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+        options = table["options"]
+        if options:
+            values["options"] = Options(**{**options, "columns": tuple(options["columns"])})
+        return cls(**values)
 
 
 class Known(NamedTuple):
@@ -113,6 +138,24 @@ def unknown_column(name: str, columns: Collection[str], where: str) -> DataError
     """The error for a column that no row has."""
     found = f"columns {', '.join(map(repr, columns))}"
     return DataError(f"unknown column {name!r}", where=where, found=found, fix=nearest(name, columns) or None)
+
+
+def asking(shape: Shape, columns: Collection[str], where: str = "") -> Shape:
+    """The shape of rows that are only asked about, whether they have answers or not.
+
+    Raises DataError that names the columns which are not there.
+    """
+    missing = [name for name in shape.needed if name not in columns]
+    if missing:
+        raise DataError(
+            f"the records lack {'a column' if len(missing) == 1 else 'columns'} that the answers were learned on: "
+            + ", ".join(map(repr, missing)),
+            where=where,
+            found=f"columns {', '.join(map(repr, columns))}",
+            allowed=f"columns {', '.join(map(repr, shape.needed))}",
+            fix="rename or add them; the study's other columns may be left out",
+        )
+    return replace(shape, answer="")
 
 
 def _chat(columns: Collection[str], input: Sequence[str], answer: str) -> Shape | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from tuneoff.core.errors import DataError
 from tuneoff.data.prompt import Prompt
@@ -10,19 +10,40 @@ from tuneoff.data.record import Record
 from tuneoff.models.base import Base
 from tuneoff.models.chat import Encoded
 
-__all__ = ["Example", "encode", "shared_start"]
+__all__ = ["Example", "Lengths", "encode", "shared_start", "shortened"]
 
 TooLong = Literal["error", "truncate_left", "truncate_right"]
 
 
+class Lengths(NamedTuple):
+    """How long a record may be, and what becomes of a longer one.
+
+    limit: tokens of prompt and answer; 0: the model's context. room: tokens that a prompt which is cut leaves free
+    for an answer, so that what is cut is the same whether the right answer is known or not.
+    """
+
+    limit: int = 0
+    too_long: TooLong = "error"
+    room: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A record with its ids. cut: how many characters of its input were cut away to fit."""
+    """A record with its ids. cut: how many characters of its input were cut away to fit.
+
+    asked: what an answer is scored or written behind, where the right answer is so long that `ids` had to be cut more.
+    """
 
     record: Record
     ids: Encoded
     dropped_demonstrations: int = 0
     cut: int = 0
+    asked: tuple[int, ...] | None = None
+
+    @property
+    def prompt(self) -> tuple[int, ...]:
+        """The ids that ask for the answer; the right answer has no say in them."""
+        return self.ids.prompt if self.asked is None else self.asked
 
 
 def encode(
@@ -33,50 +54,64 @@ def encode(
     reserve: int = 0,
     limit: int = 0,
     too_long: TooLong = "error",
+    room: int = 0,
 ) -> list[Example]:
-    """Render and encode records. reserve: virtual positions that must fit too. limit: tokens; 0 is the context.
+    """Render and encode records. reserve: virtual positions that must fit too. limit, too_long, room: see Lengths.
 
     Raises DataError for a record longer than the limit (unless it may be cut; demonstrations are dropped before
     any text is), and for a record without a trained token.
     """
     limit = min(limit or base.context, base.context) - reserve
-    return [_encode_one(base, prompt, record, limit, too_long) for record in records]
+    return [_encode_one(base, prompt, record, Lengths(limit, too_long, room)) for record in records]
 
 
-def _encode_one(base: Base, prompt: Prompt, record: Record, limit: int, too_long: TooLong) -> Example:
+def _encode_one(base: Base, prompt: Prompt, record: Record, lengths: Lengths) -> Example:
     ids = base.chat.encode(prompt.render(record), record.target)
     if len(ids.answer) < 2:
         raise DataError(
             "a record has no trained token", where=record.source, found=repr(record.target), fix="give it an answer"
         )
-    if len(ids.ids) <= limit:
-        return Example(record, ids)
-    if too_long == "error":
+    if lengths.too_long != "error":
+        return _cut_example(base, prompt, record, ids, lengths)
+    if len(ids.ids) > lengths.limit:
         raise DataError(
             "a record is longer than the model can read",
             where=record.source,
             found=f"{len(ids.ids)} tokens with its prompt",
-            allowed=f"{limit} tokens",
-            fix='write too_long = "truncate_right" (or "truncate_left") under [data], or shorten the record',
+            allowed=f"{lengths.limit} tokens",
+            fix='in a study write too_long = "truncate_right" (or "truncate_left") under [data], with predict add '
+            "--too-long truncate_right; or shorten the record",
         )
-    return _fit(base, prompt, record, limit, too_long)
+    return Example(record, ids)
 
 
-def _fit(base: Base, prompt: Prompt, record: Record, limit: int, too_long: TooLong) -> Example:
-    """Drop demonstrations first, then the end (or the start) of the longest field."""
+def _cut_example(base: Base, prompt: Prompt, record: Record, ids: Encoded, lengths: Lengths) -> Example:
+    """Cut to leave the room of any answer; once more, for its own, where that takes more."""
+    limit, too_long, room = lengths
+    asked = _fit(base, prompt, record, ids, limit - room, too_long)
+    if len(asked.ids.ids) <= limit:
+        return asked
+    own = _fit(base, prompt, record, ids, limit - len(ids.answer), too_long)
+    return replace(own, asked=asked.ids.prompt)
+
+
+def _fit(base: Base, prompt: Prompt, record: Record, ids: Encoded, limit: int, too_long: TooLong) -> Example:
+    """Drop demonstrations first, then the end (or the start) of the longest field. limit: tokens of the prompt."""
+    if len(ids.prompt) <= limit:
+        return Example(record, ids)
     dropped = 0
     while prompt.demonstrations:
         prompt = _one_fewer(prompt)
         dropped += 1
         ids = base.chat.encode(prompt.render(record), record.target)
-        if len(ids.ids) <= limit:
+        if len(ids.prompt) <= limit:
             return Example(record, ids, dropped)
     field = max(record.fields, key=lambda name: len(record.fields[name]), default="")
     text = record.fields.get(field, "")
     low, high = 0, len(text)  # the most characters that fit, by bisection
     while low < high:
         middle = (low + high + 1) // 2
-        if len(_cut_to(base, prompt, record, field, middle, too_long).ids) <= limit:
+        if len(_cut_to(base, prompt, record, field, middle, too_long).prompt) <= limit:
             low = middle
         else:
             high = middle - 1
@@ -115,3 +150,12 @@ def shared_start(prompts: Sequence[Sequence[int]]) -> int:
             break
         length += 1
     return min(length, min(len(prompt) for prompt in prompts) - 1)
+
+
+def shortened(examples: Sequence[Example]) -> str:
+    """How many records lost text or demonstrations so that they fit, in words; empty where none did."""
+    cut = sum(example.cut > 0 for example in examples)
+    fewer = sum(example.dropped_demonstrations > 0 for example in examples)
+    said = [f"{cut} were cut"] if cut else []
+    said += [f"{fewer} lost demonstrations"] if fewer else []
+    return f"of {len(examples)} records {' and '.join(said)} to fit" if said else ""

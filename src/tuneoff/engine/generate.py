@@ -49,7 +49,7 @@ def generate(
     cache: ContextCache | None = None,
     batch_tokens: int | None = None,
 ) -> list[Written]:
-    """The most likely continuation of each prompt, token by token.
+    """The most likely continuation of each prompt, token by token, as far as the model's context goes.
 
     answers: the right ones (ids with end-of-turn), whose loss is taken as well. batch_tokens: positions that go
     together; None: by the model.
@@ -79,18 +79,20 @@ def _continue(worn: Worn, past: Past, last: Tensor, max_tokens: int, stops: Coll
     texts: list[list[int]] = [[] for _ in range(len(last))]
     ended = [False] * len(last)
     live = list(range(len(last)))
+    room = [worn.base.context - position for position in past.next_position.expand(len(last)).tolist()]
     written: Past | None = None  # grows apart from the prompts, which are copied where rows leave alone
-    for _ in range(max_tokens):
+    for step in range(max_tokens):
         token = worn.base.head(last).argmax(dim=-1)
         for row, word in zip(live, token.tolist()):
             if word in stops:
                 ended[row] = True
             elif not ended[row]:
                 texts[row].append(word)
-        going = [at for at, row in enumerate(live) if not ended[row]]
+        going = [at for at, row in enumerate(live) if not ended[row] and step < room[row]]
         if not going:
             break
-        if LEAVING * (len(live) - len(going)) >= len(live):
+        full = any(step >= room[row] for row in live)
+        if full or LEAVING * (len(live) - len(going)) >= len(live):
             kept = torch.tensor(going, device=last.device)
             past, token, live = past.select(kept), token[kept], [live[at] for at in going]
             written = None if written is None else written.select(kept)

@@ -56,7 +56,7 @@ def label_scores(
     worn: Worn, task: Task, examples: Sequence[Example], *, cache: ContextCache | None, scorer: Scorer | None = None
 ) -> Tensor:
     """[N, labels] log-probabilities of the labels, divided by their lengths where the task says so."""
-    prompts = [example.ids.prompt for example in examples]
+    prompts = [example.prompt for example in examples]
     answers = [worn.base.chat.answer_ids(label) for label in task.labels]
     if scorer is not None:
         scores = scorer(worn, prompts, answers)
@@ -112,14 +112,32 @@ def _written_answers(
     chat = worn.base.chat
     texts = generate(
         worn,
-        [example.ids.prompt for example in examples],
+        [example.prompt for example in examples],
         max_tokens=task.max_answer_tokens,
         stops=chat.stops,
-        answers=[example.ids.answer for example in examples] if known else None,
+        answers=[_loss_taken_along(example) for example in examples] if known else None,
         cache=cache,
     )
     said = [read_text(_first_answer(chat.decode(text.ids), text.ended or chat.templated)) for text in texts]
-    return [replace(answer, nll=text.nll) for answer, text in zip(said, texts)]
+    said = [replace(answer, nll=text.nll) for answer, text in zip(said, texts)]
+    return _with_long_answers(worn, examples, said, cache) if known else said
+
+
+def _loss_taken_along(example: Example) -> tuple[int, ...]:
+    """The right answer; of one that does not fit behind what asks for it, the end alone, to keep its place."""
+    return example.ids.answer if example.asked is None else example.ids.answer[-1:]
+
+
+def _with_long_answers(
+    worn: Worn, examples: Sequence[Example], said: Sequence[Answer], cache: ContextCache | None
+) -> list[Answer]:
+    """Right answers that do not fit behind what asks for them have their loss behind a shorter prompt."""
+    said = list(said)
+    long = [at for at, example in enumerate(examples) if example.asked is not None]
+    losses = right_answer_losses(worn, [examples[at] for at in long], cache) if long else []
+    for at, nll in zip(long, losses):
+        said[at] = replace(said[at], nll=nll)
+    return said
 
 
 def _first_answer(text: str, whole: bool) -> str:

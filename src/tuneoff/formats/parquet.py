@@ -24,7 +24,7 @@ class Parquet(Format):
         try:
             with pq.ParquetFile(path) as file:
                 names = kept_class_names(file.schema_arrow)
-                tables = (table for batch in file.iter_batches() for table in arrow_rows(batch, names))
+                tables = (table for batch in file.iter_batches() for table in arrow_rows(batch, names, path))
                 yield from (Row(table, line) for line, table in enumerate(tables, start=1))
         except (pa.ArrowException, OSError) as error:
             raise DataError("not a readable Parquet file", where=path, found=str(error).partition("\n")[0]) from None

@@ -1,7 +1,7 @@
 """Few-shot: demonstrations from the training records stand before the question.
 
     random: one draw per seed, balanced over the labels, the same for every record (so that it is run once)
-    nearest: for each record the training records most like it, by TF-IDF
+    nearest: for each record the training records most like it, by TF-IDF of words (characters where none are spaced)
 
 Brown et al. 2020, arXiv 2005.14165; Liu et al. 2021, "What Makes Good In-Context Examples for GPT-3?",
 arXiv 2101.06804, for the nearest ones.

@@ -1,11 +1,13 @@
 """TF-IDF and logistic regression: the classifier that needs no language model.
 
-Words and word pairs, sublinear counts, L2 penalty (scikit-learn's defaults but C = 10, which suits short texts).
+Words and word pairs (characters and pairs of them, in scripts without spaces), sublinear counts, L2 penalty
+(scikit-learn's defaults but C = 10, which suits short texts).
 """
 
 from typing import ClassVar
 
 from tuneoff.core.config import knob
+from tuneoff.data.words import piece_pattern
 from tuneoff.models.adapt import BaselineMethod
 
 __all__ = ["Tfidf"]
@@ -22,7 +24,7 @@ class Tfidf(BaselineMethod):
         from sklearn.pipeline import make_pipeline
 
         # one letter words count too: a text of emoticons or initials must not be empty
-        words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"\S+", lowercase=True)
+        words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=piece_pattern(), lowercase=True)
         pipeline = make_pipeline(words, LogisticRegression(C=self.C, max_iter=1000))
         pipeline.fit([record.text for record in train], [record.target for record in train])
 

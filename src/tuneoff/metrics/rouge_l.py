@@ -1,23 +1,21 @@
-"""ROUGE-L: F-measure of the longest common subsequence of words (Lin, ACL workshop 2004; package rouge-score).
+"""ROUGE-L: F-measure of the longest common subsequence of words (Lin, ACL workshop 2004; package rouge-score), with the
+best reference.
 
     answer "the cat is on the mat", target "the cat sat on the mat": subsequence of 5 words, 5/6 and 5/6, 0.833
 
-No stemming. rouge-score's own word splitter knows a to z and 0 to 9 only, and would score any answer in Greek or
-Chinese 0; ours gives the same words on ASCII text, keeps letters of all scripts, and takes Chinese and Japanese
-characters one by one.
+No stemming. rouge-score's own word splitter knows a to z and 0 to 9 only: it would score any answer in Greek or Chinese
+0, and 5 for -5 or C for C++ 1. Ours (data/words.py) gives the same words on prose in ASCII, keeps signs and the letters
+of all scripts, and takes the characters of scripts without spaces one by one.
 """
 
-import re
 from functools import cache
 
 from tuneoff.data.record import Record
 from tuneoff.data.task import Task
+from tuneoff.data.words import words
 from tuneoff.evaluation.metric import Answer, Metric
 
 __all__ = ["RougeL"]
-
-UNSPACED = "\u3040-\u30ff\u3400-\u9fff"
-WORD = re.compile(rf"[{UNSPACED}]|[^\W_{UNSPACED}]+")
 
 
 class RougeL(Metric):
@@ -34,7 +32,7 @@ class Words:
     """The tokenizer that rouge-score asks for."""
 
     def tokenize(self, text: str) -> list[str]:
-        return WORD.findall(text.lower())
+        return words(text.lower())
 
 
 @cache

@@ -1,6 +1,7 @@
 """What a job leaves behind, and the folder that keeps it: prompt, tensors, and how they are worn.
 
-    bundle.json             version, arm, parts in order, base (fingerprint, origin), task, label prior
+    bundle.json             version, arm, parts in order, base (fingerprint, origin, template, number format), task,
+                            label prior, columns (how a row becomes a record), lengths (what is cut, and where)
     prompt.json             the fitted prompt
     part-0-lora.safetensors tensors of one part, named SITE/TENSOR (or the weight's name)
     peft/lora/              the same part as the `peft` library reads it, where it has such a type
@@ -22,14 +23,18 @@ from tuneoff.core import plugins
 from tuneoff.core.errors import ModelError, StudyError
 from tuneoff.core.files import write_text, written
 from tuneoff.data.prompt import Prompt
+from tuneoff.data.shapes import Shape
 from tuneoff.data.task import Task
 from tuneoff.engine.attach import Adapter, Worn, site_key
+from tuneoff.engine.examples import Lengths
 from tuneoff.models.adapt import AdapterMethod, WeightMethod
 from tuneoff.models.base import Base
 
-__all__ = ["Tuned", "TunedPart", "freed", "load_tuned", "save_tuned", "tensors_of"]
+__all__ = ["Tuned", "TunedPart", "bundle_columns", "freed", "load_tuned", "save_tuned", "tensors_of"]
 
-VERSION = 1
+VERSION = 2
+A_TEXT = Shape(name="a text", input=("text",))
+AS_THE_MODEL = Lengths()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,8 @@ class TunedPart:
 class Tuned:
     """An arm after its job: everything that answering needs, but the base.
 
-    prior: log-probabilities per label to take off the scores. columns: the input columns of its records, in order.
+    prior: log-probabilities per label to take off the scores. columns: how a row becomes a record to ask about.
+    lengths: how long a record may be, and what is cut of a longer one.
     """
 
     arm: str
@@ -69,7 +75,8 @@ class Tuned:
     prompt: Prompt
     parts: tuple[TunedPart, ...] = ()
     prior: tuple[float, ...] | None = None
-    columns: tuple[str, ...] = ()
+    columns: Shape = A_TEXT
+    lengths: Lengths = AS_THE_MODEL
     base: dict = field(default_factory=dict)
 
     @contextmanager
@@ -150,7 +157,8 @@ def save_tuned(tuned: Tuned, folder: Path, base: Base) -> int:
         "base": tuned.base,
         "task": asdict(tuned.task),
         "prior": tuned.prior,
-        "columns": tuned.columns,
+        "columns": asdict(tuned.columns),
+        "lengths": tuned.lengths._asdict(),
         "parts": parts,
     }
     write_text(folder / "bundle.json", json.dumps(facts, ensure_ascii=False, indent=1))
@@ -163,22 +171,55 @@ def load_tuned(folder: Path, *, own_code: bool = False) -> Tuned:
     own_code: whether a method may be code in a file (path/to/file.py:Class), as in a run of one's own. A bundle
     that came from elsewhere may not: opening it would run that code.
     """
+    facts = _facts(folder)
+    return Tuned(
+        arm=facts["arm"],
+        task=Task(**_tupled(facts["task"])),
+        prompt=Prompt.from_dict(json.loads((folder / "prompt.json").read_text(encoding="utf-8"))),
+        parts=tuple(_load_part(folder, part, own_code) for part in facts["parts"]),
+        columns=_columns(facts),
+        lengths=Lengths(**facts["lengths"]),
+        prior=tuple(facts["prior"]) if facts["prior"] else None,
+        base=facts["base"],
+    )
+
+
+def bundle_columns(folder: Path) -> Shape:
+    """How a row becomes a record that this bundle answers. Raises StudyError as load_tuned does."""
+    return _columns(_facts(folder))
+
+
+def _facts(folder: Path) -> dict:
     file = folder / "bundle.json"
     if not file.is_file():
         raise StudyError("this folder holds no bundle", where=folder, fix="name a folder with a bundle.json in it")
     facts = json.loads(file.read_text(encoding="utf-8"))
-    if facts.get("version") != VERSION:
-        raise StudyError("a bundle of another version", where=file, found=facts.get("version"), allowed=VERSION)
-    task = {key: tuple(value) if isinstance(value, list) else value for key, value in facts["task"].items()}
-    return Tuned(
-        arm=facts["arm"],
-        task=Task(**task),
-        prompt=Prompt.from_dict(json.loads((folder / "prompt.json").read_text(encoding="utf-8"))),
-        parts=tuple(_load_part(folder, part, own_code) for part in facts["parts"]),
-        columns=tuple(facts["columns"]),
-        prior=tuple(facts["prior"]) if facts["prior"] else None,
-        base=facts["base"],
+    _check_version(facts.get("version"), file)
+    return facts
+
+
+def _columns(facts: dict) -> Shape:
+    return Shape.from_dict(facts["columns"])
+
+
+def _check_version(version: object, file: Path) -> None:
+    if version == VERSION:
+        return
+    earlier = version == 1
+    raise StudyError(
+        "a bundle of another version",
+        where=file,
+        found=f"{version}, which does not say how rows are read and cut" if earlier else version,
+        allowed=VERSION,
+        fix="run its study again: tuneoff run STUDY --out A_NEW_FOLDER"
+        if earlier
+        else "open it with the version of tuneoff that made it",
     )
+
+
+def _tupled(table: dict) -> dict:
+    """JSON has no tuples."""
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
 
 
 def _load_part(folder: Path, part: dict, own_code: bool) -> TunedPart:

@@ -62,8 +62,36 @@ def given_tuned(given: Given, asked: Tuned, base: Base) -> Tuned:
         tuned = load_tuned(folder)
         if tuned.base["fingerprint"] != base.fingerprint:
             raise ModelError(f"this bundle was made for {tuned.base.get('name')}", where=folder, fix="name that model")
-        return replace(tuned, arm=asked.arm, task=asked.task, base=asked.base)
+        _check_asked_alike(tuned, asked, folder)
+        return replace(asked, prompt=tuned.prompt, parts=tuned.parts, prior=_prior(tuned, asked, folder))
     return replace(asked, parts=(_peft_part(folder, base),))
+
+
+def _check_asked_alike(tuned: Tuned, asked: Tuned, folder: Path) -> None:
+    if tuned.base["template"] != asked.base["template"]:
+        raise ModelError(
+            "this bundle asks the model through another template than the study",
+            where=folder,
+            found=f"template {tuned.base['template']!r}",
+            allowed=f"template {asked.base['template']!r}",
+            fix=f'write template = "{tuned.base["template"]}" under [model]',
+        )
+
+
+def _prior(tuned: Tuned, asked: Tuned, folder: Path) -> tuple[float, ...] | None:
+    """The bundle's label prior in the order of the study's labels."""
+    if tuned.prior is None:
+        return None
+    prior = dict(zip(tuned.task.labels, tuned.prior))
+    if set(prior) != set(asked.task.labels):
+        raise ModelError(
+            "this bundle was calibrated on other labels",
+            where=folder,
+            found=tuned.task.labels,
+            allowed=asked.task.labels,
+            fix="give an arm of that study which is not calibrated",
+        )
+    return tuple(prior[label] for label in asked.task.labels)
 
 
 def load_weights(folder: Path) -> dict[str, Tensor]:

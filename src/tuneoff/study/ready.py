@@ -1,18 +1,33 @@
-"""A bundle with its base, ready to answer: what tuneoff.load and tuneoff.tune give back."""
+"""A bundle with its base, ready to answer: what tuneoff.load and tuneoff.tune give back.
 
+A row is asked exactly as the sealed test asked its like: read by the same columns, cut by the same rule.
+"""
+
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any, NamedTuple
 
 from tuneoff.core.errors import DataError
 from tuneoff.data.in_memory import rows_of
-from tuneoff.data.record import Record
-from tuneoff.engine.examples import encode
-from tuneoff.evaluation.metric import Answer
+from tuneoff.data.record import Record, Unusable
+from tuneoff.data.shapes import Shape, asking, to_record
+from tuneoff.engine.examples import encode, shortened
 from tuneoff.evaluation.run import answer_examples
+from tuneoff.models.adapt import Answerer
 from tuneoff.models.base import Base
 from tuneoff.study.bundle import Tuned
 
-__all__ = ["Ready"]
+__all__ = ["Answers", "Ready", "ReadyBaseline", "asked_record", "asked_records"]
+
+Question = str | Mapping[str, Any] | Record
+
+
+class Answers(NamedTuple):
+    """One text per record, in their order. shortened: in words, how many records were cut to fit; empty where none."""
+
+    texts: list[str]
+    shortened: str = ""
 
 
 class Ready:
@@ -21,33 +36,76 @@ class Ready:
     def __init__(self, tuned: Tuned, base: Base):
         self.tuned, self.base = tuned, base
 
-    def answer(self, records: Sequence[str | Mapping[str, str] | Record]) -> list[str]:
-        """One answer per record. A record is a text, a mapping of input columns, or a Record; or all are a frame."""
-        return [answer.text for answer in self.answers([self._record(record) for record in rows_of(records)])]
+    def answer(self, records: Sequence[Question]) -> list[str]:
+        """One answer per record. A record is a row as a mapping, a Record, or a text, where a row needs one column.
+        Or all are a frame.
 
-    def answers(self, records: Sequence[Record]) -> list[Answer]:
-        """One answer per record; their targets are not looked at, and may be empty."""
+        Raises DataError for a row that lacks a column that the arm was made on. Warns where records were cut to fit.
+        """
+        answers = self.ask(asked_records(self.tuned.columns, records))
+        if answers.shortened:
+            warnings.warn(answers.shortened, stacklevel=2)
+        return answers.texts
+
+    def ask(self, records: Sequence[Record]) -> Answers:
+        """The same of records; their targets are not looked at, and may be empty."""
         if not records:
-            return []
+            return Answers([])
         records = [replace(record, target=self._any_target) for record in records]
         with self.tuned.worn(self.base) as worn:
-            examples = encode(self.base, self.tuned.prompt, records, reserve=worn.taken, too_long="truncate_right")
-            return answer_examples(worn, self.tuned.task, examples, prior=self.tuned.prior, known=False)
-
-    def _record(self, record: str | Mapping[str, str] | Record) -> Record:
-        """A text is the one input column; of a mapping the columns that the arm was made on are taken."""
-        if isinstance(record, Record):
-            return record
-        columns = self.tuned.columns
-        if isinstance(record, str):
-            record = {columns[0] if columns else "text": record}
-        missing = [column for column in columns if column not in record]
-        if missing:
-            raise DataError("a record lacks input columns", found=sorted(record), allowed=columns, fix=f"add {missing}")
-        fields = {column: record[column] for column in columns or record}
-        return Record(fields=fields, target=self._any_target)
+            examples = encode(self.base, self.tuned.prompt, records, reserve=worn.taken, **self.tuned.lengths._asdict())
+            answers = answer_examples(worn, self.tuned.task, examples, prior=self.tuned.prior, known=False)
+        return Answers([answer.text for answer in answers], shortened(examples))
 
     @property
     def _any_target(self) -> str:
-        """A record needs some answer to be encoded; asking looks at its prompt alone."""
-        return self.tuned.task.labels[0] if self.tuned.task.labels else "?"
+        """A record needs some answer to be encoded, and the shortest is in nobody's way."""
+        return min(self.tuned.task.labels, key=lambda label: len(self.base.chat.answer_ids(label)), default="?")
+
+
+class ReadyBaseline:
+    """A baseline that was fitted again. columns: how a row becomes a record."""
+
+    def __init__(self, arm: str, columns: Shape, answerer: Answerer):
+        self.arm, self.columns, self._answerer = arm, columns, answerer
+
+    def answer(self, records: Sequence[Question]) -> list[str]:
+        """One answer per record, as Ready.answer."""
+        return self.ask(asked_records(self.columns, records)).texts
+
+    def ask(self, records: Sequence[Record]) -> Answers:
+        """The likeliest label of each record."""
+        return Answers([max(row, key=row.get) for row in self._answerer(records)] if records else [])
+
+
+def asked_records(columns: Shape, questions: Sequence[Question]) -> list[Record]:
+    """What rows ask; they are numbered from 1 in errors."""
+    return [asked_record(columns, each, at) for at, each in enumerate(rows_of(questions), start=1)]
+
+
+def asked_record(columns: Shape, question: Question, number: int = 1) -> Record:
+    """What a row asks, read as the rows of a file are. number: of the row, for errors."""
+    if isinstance(question, Record):
+        return question
+    where = f"record {number}"
+    row = _row_of_text(columns, question, where) if isinstance(question, str) else question
+    shape = asking(columns, row, where)
+    try:
+        return to_record(row, shape, answered=False, source=where)
+    except Unusable as why:
+        raise DataError("this record cannot be used", where=where, found=str(why), fix="correct or remove it") from None
+
+
+def _row_of_text(columns: Shape, text: str, where: str) -> dict[str, Any]:
+    if columns.turns:
+        return {columns.turns: [{"role": "user", "content": text}]}
+    if len(columns.needed) != 1:
+        example = ", ".join(f'"{name}": "..."' for name in columns.needed)
+        raise DataError(
+            "a text alone does not say which column it is",
+            where=where,
+            found=repr(text[:60]),
+            allowed=f"columns {', '.join(map(repr, columns.needed))}",
+            fix=f"give a row: {{{example}}}",
+        )
+    return {columns.needed[0]: text}

@@ -19,9 +19,10 @@ from tuneoff.core.identity import content_hash
 from tuneoff.core.rungs import LAST
 from tuneoff.data.prompt import Prompt
 from tuneoff.data.record import Record
+from tuneoff.data.shapes import asking
 from tuneoff.engine.attach import Adapter, Worn, new_adapter
 from tuneoff.engine.cache import ContextCache
-from tuneoff.engine.examples import Example, encode
+from tuneoff.engine.examples import Example, Lengths, encode, shortened
 from tuneoff.engine.learner import Check, Group, Trained
 from tuneoff.engine.score import score_choices
 from tuneoff.engine.train import Trainee, train
@@ -83,7 +84,9 @@ class Worker:
     def __init__(self, plan: Plan, base: Base, folder: Path, cache_bytes: int | None = None):
         self.plan, self.base, self.folder = plan, base, folder
         self.cache = ContextCache(cache_bytes, base.device, folder=folder / "contexts")
-        self.task = replace(plan.task, max_answer_tokens=self._longest_answer())
+        longest = self._longest_answer()
+        self.task = replace(plan.task, max_answer_tokens=0 if plan.task.kind == "choice" else _with_some_room(longest))
+        self.lengths = Lengths(plan.spec.train.max_length, plan.spec.data.too_long, min(longest, MOST_NEW_TOKENS))
         self._scores: dict[str, Tensor] = {}
         self._checked: dict[str, list[list[Answer]]] = {}  # of each check of this process, one behind the other
         self._embedding_rms = base.embedding_rms  # of the base as it was, not as tuned
@@ -172,15 +175,7 @@ class Worker:
 
     def encode(self, prompt: Prompt, records: Sequence[Record], reserve: int = 0) -> list[Example]:
         """Records under this study's rules for length."""
-        spec = self.plan.spec
-        return encode(
-            self.base,
-            prompt,
-            records,
-            reserve=reserve,
-            limit=spec.train.max_length,
-            too_long=spec.data.too_long,
-        )
+        return encode(self.base, prompt, records, reserve=reserve, **self.lengths._asdict())
 
     def prompt(self, job: Job) -> Prompt:
         """The arm's prompt, fitted on training records alone."""
@@ -210,8 +205,14 @@ class Worker:
             arm=job.arm.name,
             task=self.task,
             prompt=self.prompt(job),
-            columns=tuple(self.plan.data.train[0].fields),
-            base={**origin, "fingerprint": self.base.fingerprint, "template": self.base.chat.template},
+            columns=asking(self.plan.data.shape, self.plan.data.shape.needed),
+            lengths=self.lengths,
+            base={
+                **origin,
+                "fingerprint": self.base.fingerprint,
+                "template": self.base.chat.template,
+                "dtype": str(self.base.net.dtype).removeprefix("torch."),
+            },
         )
         return given_tuned(job.arm.given, tuned, self.base) if job.arm.given else tuned
 
@@ -327,8 +328,8 @@ class Worker:
             answers = list(known) or answer_examples(
                 worn, self.task, examples, cache=self.cache, prior=tuned.prior, scorer=self._score
             )
-        prompt_tokens = worn.taken + sum(len(example.ids.prompt) for example in examples) / len(examples)
-        return Answered(answers, prompt_tokens, _shortened(examples))
+        prompt_tokens = worn.taken + sum(len(example.prompt) for example in examples) / len(examples)
+        return Answered(answers, prompt_tokens, shortened(examples))
 
     def _score(self, worn: Worn, prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]]) -> Tensor:
         """Scores of choices; those of the bare base are kept, since a calibrated twin asks the same again."""
@@ -368,21 +369,14 @@ class Worker:
             self._aside(job, number).unlink(missing_ok=True)
 
     def _longest_answer(self) -> int:
-        """Room for the longest right answer of a training record and a little more."""
-        if self.plan.task.kind == "choice":
-            return 0
-        right = (answer for record in self.plan.data.train for answer in record.references)
-        longest = max(len(self.base.chat.answer_ids(answer)) for answer in right)
-        return min(MOST_NEW_TOKENS, longest + longest // 4 + 1)
+        """Tokens of the longest label, or of the longest right answer of a training record."""
+        answers = self.plan.task.labels or [each for record in self.plan.data.train for each in record.references]
+        return max(len(self.base.chat.answer_ids(answer)) for answer in answers)
 
 
-def _shortened(examples: Sequence[Example]) -> str:
-    """How many records lost text or demonstrations so that they fit, in words."""
-    cut = sum(example.cut > 0 for example in examples)
-    fewer = sum(example.dropped_demonstrations > 0 for example in examples)
-    said = [f"{cut} were cut"] if cut else []
-    said += [f"{fewer} lost demonstrations"] if fewer else []
-    return f"of {len(examples)} records {' and '.join(said)} to fit" if said else ""
+def _with_some_room(longest: int) -> int:
+    """Where writing stops: behind the longest training answer and a little more."""
+    return min(MOST_NEW_TOKENS, longest + longest // 4 + 1)
 
 
 def _parts(stage: Stage, learned: Sequence[dict[str, dict[str, Tensor]]]) -> tuple[TunedPart, ...]:

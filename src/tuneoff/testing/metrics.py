@@ -22,6 +22,23 @@ __all__ = ["CHECKS", "examples"]
 CHOICE = Task(name="feeling", kind="choice", labels=("anger", "joy", "fear"))
 TEXT = Task(name="question", kind="text")
 TEXTS = ("a small white cat", "the tower of Pisa, in Italy", "forty-two")
+UNLIKE = (
+    ("35", "3.5"),
+    ("5", "-5"),
+    ("1e5", "1e-5"),
+    ("5", "5%"),
+    ("5", "$5"),
+    ("<30", ">30"),
+    ("C", "C++"),
+    ("C", "C#"),
+)
+HALVES = (
+    ("the weather was good", "the weather was bad"),
+    ("今天天气很好", "今天天气很坏"),
+    ("今日は天気がいい", "今日は天気が悪い"),
+    ("วันนี้อากาศดี", "วันนี้อากาศร้อน"),
+    ("ថ្ងៃនេះអាកាសធាតុល្អ", "ថ្ងៃនេះអាកាសធាតុក្តៅ"),
+)
 
 
 def examples(metric: Metric) -> list[tuple[Task, list[Record]]]:
@@ -65,6 +82,24 @@ def the_best_reference_counts(metric: Metric) -> None:
             assert math.isclose(_pooled(metric, said, several, task), 1.0)
 
 
+def other_numbers_and_signs_are_no_right_answers(metric: Metric) -> None:
+    """35 is not 3.5, and C is not C++, whatever a metric does with punctuation."""
+    if metric.up and "text" in metric.kinds:
+        for pair in (*UNLIKE, *(pair[::-1] for pair in UNLIKE)):
+            assert _score(metric, *pair) < 1, f"{metric.name} takes {pair[0]} for {pair[1]}"
+
+
+def scripts_without_spaces_have_words(metric: Metric) -> None:
+    """Who gives half a right answer in English some credit gives it in every script, and no more."""
+    if not metric.up or "text" not in metric.kinds:
+        return
+    english, *others = (_score(metric, *pair) for pair in HALVES)
+    if 0 < english < 1:
+        assert all(0 < score < 1 for score in others)
+    for said, _ in HALVES:
+        assert math.isclose(_score(metric, said, said), 1.0)
+
+
 def unreadable_is_wrong(metric: Metric) -> None:
     if not metric.up:
         return
@@ -98,6 +133,10 @@ def _pooled(metric: Metric, answers: list[Answer], records: list[Record], task: 
     return metric.pool([metric.row(answer, record, task) for answer, record in zip(answers, records)])
 
 
+def _score(metric: Metric, said: str, wanted: str) -> float:
+    return _pooled(metric, [Answer(text=said)], [Record(fields={"text": "case"}, target=wanted)], TEXT)
+
+
 def _right(record: Record) -> Answer:
     return Answer(text=record.target, nll=0.1)
 
@@ -112,6 +151,8 @@ CHECKS = (
     prefers_the_right_answer,
     a_score_lies_between_0_and_1,
     the_best_reference_counts,
+    other_numbers_and_signs_are_no_right_answers,
+    scripts_without_spaces_have_words,
     unreadable_is_wrong,
     rows_are_plain_numbers_of_one_width,
     the_order_of_records_does_not_matter,

@@ -99,3 +99,24 @@ def test_any_text_comes_through_the_study_file(tmp_path_factory, column, labels)
     (folder / "a.jsonl").write_text("".join(json.dumps(table) + "\n" for table in tables))
     table = tomllib.loads(draft(guess_study("a.jsonl", folder=folder), column))
     assert (table["name"], table["data"]["input"], table["data"]["answer"]) == (column, [column], "label")
+
+
+@pytest.mark.parametrize(
+    ("answers", "metric"),
+    [
+        (["f(x)", "f x", "a", "the", "Up", "up"], "strict_match"),
+        (["3.5", "35", "5", "-5", "C", "C++"], "exact_match"),  # exact_match tells these apart
+        (["这个水壶非常好用我很满意", "下次还会再来这里买东西"], "token_f1"),
+        (["好评", "差评"], "exact_match"),
+    ],
+)
+def test_the_metric_tells_the_answers_of_the_data_apart(tmp_path, answers, metric):
+    tables = [{"question": f"q {n}", "answer": f"{answers[n % len(answers)]} {n // len(answers)}"} for n in range(60)]
+    got = guess_data(put(tmp_path, "a.jsonl", tables))
+    assert (got.kind, got.metric) == ("text", metric)
+    said = "exact_match would take different answers of the data for equal" in draft(got, "t")
+    assert said == (metric == "strict_match")
+
+
+def guess_data(folder):
+    return guess_study("a.jsonl", folder=folder)

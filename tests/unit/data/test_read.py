@@ -79,7 +79,25 @@ def test_bad_rows_come_together(put):
     assert "a.jsonl:5  column 'label' is null" in text
     assert "a.jsonl:6  the list of answers is empty (column 'label')" in text
     assert "a.jsonl:7" not in text
-    assert "and 2 more" in text
+    assert "and 2 more:" in text
+    assert "  2  a JSON int, where an object {...} is wanted" in text
+
+
+def test_many_bad_rows_are_counted_by_their_reason(put):
+    text = message("a.jsonl", put("a.jsonl", *[{"text": "x", "label": None}] * 1200, *[{"text": "", "label": "l"}] * 3))
+    assert text.startswith("1,203 of 1,203 rows cannot be used")
+    assert text.count("a.jsonl:") == 5
+    assert "and 1,198 more:" in text
+    assert "  1,195  column 'label' is null" in text
+    assert "  3  the text is empty (column 'text')" in text
+
+
+def test_half_a_character_is_a_bad_row_like_others(put):
+    half = '{"text": "so happy \\ud83d", "label": "l"}'
+    text = message("a.jsonl", put("a.jsonl", {"text": "whole 😀", "label": "l"}, half, {"text": "x", "label": None}))
+    assert text.startswith("2 of 3 rows cannot be used")
+    assert "a.jsonl:2  half a character (\\ud83d, of an emoji for example) in column 'text'" in text
+    text.encode()
 
 
 def test_a_file_of_broken_lines_only(put):

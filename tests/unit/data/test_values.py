@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from tuneoff.core import plugins
+from tuneoff.core.errors import DataError
 from tuneoff.data.arrow import arrow_rows, arrow_table, kept_class_names
 from tuneoff.data.read import read_records
 from tuneoff.data.values import as_text, half_character, json_value
@@ -178,3 +179,11 @@ def test_class_names_of_a_parquet_file_from_a_hub(tmp_path):
         "spam",
         "ham",
     ]
+
+
+def test_two_columns_of_one_name(tmp_path):
+    pa.parquet.write_table(pa.table([["a"], ["b"]], names=["text", "text"]), tmp_path / "a.parquet")
+    with pytest.raises(DataError) as error:
+        read_records("a.parquet", folder=tmp_path)
+    assert "two columns have one name: 'text'" in str(error.value)
+    assert "a.parquet" in str(error.value)

@@ -81,3 +81,11 @@ def test_a_broken_array_in_a_file_of_lines_is_one_mistake(tmp_path):
 
 def test_values_that_are_no_objects(tmp_path):
     assert [row.broken for row in read(tmp_path, "a.json", '"text"')] == ["a JSON str, where an object {...} is wanted"]
+
+
+def test_a_key_that_stands_twice_loses_no_value(tmp_path):
+    row, good = read(tmp_path, "a.jsonl", '{"text": "a", "text": "b"}\n{"text": "c"}\n')
+    assert row.broken == "not valid JSON: the key 'text' stands twice in an object"
+    assert good.table == {"text": "c"}
+    with pytest.raises(DataError, match="the key 'n' stands twice"):
+        read(tmp_path, "a.json", '[{"text": {"n": 1, "n": 2}}]')

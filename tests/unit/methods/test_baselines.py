@@ -48,3 +48,17 @@ def test_tfidf_counts_emoticons_and_single_letters():
     ]
     (row,) = Tfidf().fit(TASK, train, 0)([Record(fields={"text": ":("}, target="ham")])
     assert max(row, key=row.get) == "spam"
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "asked"),
+    [
+        ("这个水壶非常好用我很满意", "水壶漏水质量太差了不好", "那个杯子好用满意"),
+        ("この水筒はとても使いやすい", "水筒から水が漏れて最悪だ", "使いやすい鍋だった"),
+        ("กาน้ำนี้ใช้งานดีมาก", "กาน้ำรั่วแย่ที่สุดเลย", "แก้วนี้ใช้งานดีจัง"),
+    ],
+)
+def test_tfidf_sees_characters_where_words_are_not_spaced(good, bad, asked):
+    train = [Record(fields={"text": good}, target="ham"), Record(fields={"text": bad}, target="spam")]
+    row, nothing = Tfidf().fit(TASK, train, 0)([Record(fields={"text": text}, target="ham") for text in (asked, "zz")])
+    assert row["ham"] > nothing["ham"] + 0.02

@@ -81,3 +81,19 @@ def test_a_wording_that_is_not_there(path, tmp_path):
     with pytest.raises(ConfigError, match="prompt file not found") as caught:
         PromptFile(path=path).read(str(tmp_path))
     assert '[methods.prompt_file] path = "mine.txt"' in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("texts", "asked", "nearest"),
+    [
+        (("水壶漏水太差了", "这个杯子很好用", "今天天气不错"), "杯子真好用", "这个杯子很好用"),
+        (("วันนี้ฝนตกหนัก", "แก้วนี้ใช้งานดี"), "แก้วใช้งานดีมาก", "แก้วนี้ใช้งานดี"),
+        (("3 + 5 =", "1 + 7 =", "9 - 2 ="), "9 - 4 =", "9 - 2 ="),
+        ((":)", ":("), ":(", ":("),
+    ],
+)
+def test_nearest_in_scripts_without_spaces_and_of_signs(texts, asked, nearest):
+    train = [Record(fields={"text": text}, target="a", group=text) for text in texts]
+    prompt = FewShot(demonstrations=1, pick="nearest").fit(TASK, train, 0)
+    query = Record(fields={"text": f"{asked} "}, target="b")  # another text than that of any demonstration
+    assert nearest in prompt.render(query)[0].content

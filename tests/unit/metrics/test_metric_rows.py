@@ -61,3 +61,31 @@ def test_chrf_of_itself_is_one():
 def test_an_answer_is_read_without_its_white_space():
     assert read_text("  Paris\n") == Answer(text="Paris")
     assert read_text(" \n ") == Answer(text="", readable=False)
+
+
+def test_strict_match_lets_nothing_fall_together():
+    right = Record(fields={"text": "x"}, target="foo.bar", alternatives=("Foo  Bar",))
+    for said, score in [
+        ("foo.bar", 1),
+        (" foo.bar\n", 1),
+        ("Foo  Bar", 1),
+        ("Foo Bar", 0),
+        ("foo bar", 0),
+        ("foobar", 0),
+    ]:
+        assert _row("strict_match", Answer(text=said), record=right) == (score,)
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted", "f1"),
+    [
+        ("这个水壶非常好用", "水壶好用", 2 * 4 / 12),  # 4 of 8 said, 4 of 4 wanted
+        ("北京。", "北京", 1),
+        ("age < 30", "age > 30", 2 / 3),
+        ("about 3.5 km", "about 35 km", 2 / 3),
+    ],
+)
+def test_token_f1_by_hand(said, wanted, f1):
+    assert _row("token_f1", Answer(text=said), record=Record(fields={"text": "x"}, target=wanted))[0] == pytest.approx(
+        f1
+    )

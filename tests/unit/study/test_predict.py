@@ -91,8 +91,13 @@ def test_ready_takes_texts_mappings_and_records(run):
     assert ready.answer([]) == []
 
 
-def test_a_record_longer_than_the_context_is_cut(run):
-    assert open_ready(run, "lora").answer(["word " * 500])[0] in ("good", "bad")
+def test_a_record_longer_than_the_context_is_refused_as_in_the_study_unless_it_may_be_cut(run):
+    with pytest.raises(DataError, match="a record is longer than the model can read") as caught:
+        open_ready(run, "lora").answer(["word " * 500])
+    assert "record 1" in str(caught.value)
+    assert "--too-long truncate_right" in str(caught.value)
+    with pytest.warns(UserWarning, match="^of 2 records 1 were cut to fit$"):
+        assert open_ready(run, "lora", too_long="truncate_right").answer(["word " * 500, "x"])[0] in ("good", "bad")
 
 
 def test_an_unknown_arm(run):
@@ -104,12 +109,12 @@ def test_an_unknown_arm(run):
     ]
 
 
-def test_a_baseline_is_no_bundle(run):
-    with pytest.raises(StudyError) as caught:
-        open_ready(run, "majority")
-    said = str(caught.value)
-    assert said.startswith("majority needs no model, so that there is none to load")
-    assert f"tuneoff predict {run} YOUR_RECORDS.jsonl --arm majority" in said
+def test_a_baseline_answers_rows_too(run):
+    ready = open_ready(run, "tfidf")
+    assert ready.answer(["x !! 1", {"text": "x ?? 2", "other": 3}]) == ["good", "bad"]
+    assert ready.answer([]) == []
+    with pytest.raises(DataError, match="that the answers were learned on: 'text'"):
+        ready.answer([{"txet": "x"}])
 
 
 def test_columns_that_are_not_there(run, tmp_path):

@@ -104,9 +104,9 @@ def test_a_bundle_answers_as_the_job_did(worker, base, entry):
     work = worker(entry)
     fitted = work.fit(job(work, entry))
     ready = Ready(load_tuned(work.place(job(work, entry))), base)
-    answers = ready.answers(work.plan.data.validation)
+    answers = ready.ask(work.plan.data.validation)
     told = {o.record: o.answer for o in fitted.outcomes if o.metric == "nll"}
-    assert [answer.text for answer in answers] == [told[record.id] for record in work.plan.data.validation]
+    assert answers.texts == [told[record.id] for record in work.plan.data.validation]
 
 
 def test_what_an_attempt_that_broke_off_answered_is_not_kept(worker, monkeypatch):
