@@ -1,23 +1,21 @@
 """The forecast on a console: what each arm takes here, what the whole study takes, and what its budget leaves out."""
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from tuneoff.report.text import open_table
 from tuneoff.report.words import count, seconds, size
 from tuneoff.study.budget.forecast import Fitted
 
 __all__ = ["print_forecast"]
 
-HEADS = ("arm", "to its first rung", "a whole run", "test", "peak memory")
+HEADS = ("to stage 1", "full run", "test", "peak memory")
 
 
 def print_forecast(console: Console, fitted: Fitted) -> None:
     """A table of the arms, the whole at best and at worst, and a sentence for each thing left out or added."""
     told = fitted.forecast
-    table = Table(box=None, header_style="bold")
-    for head in HEADS:
-        table.add_column(head, justify="left" if head == "arm" else "right")
+    table = open_table(*HEADS)
     for arm in told.arms:
         times = [seconds(each) for each in (arm.rung_s, arm.run_s, arm.test_s)]
         table.add_row(Text(arm.arm), *times, size(arm.peak_bytes))

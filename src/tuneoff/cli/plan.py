@@ -1,4 +1,4 @@
-"""tuneoff plan study.toml: what would run, what the data and the model look like, and a first opinion."""
+"""tuneoff plan study.toml: what would run, what the data and the model look like, and a recommendation."""
 
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +17,7 @@ def plan(
         Path | None, typer.Option("--general-text", help="plain text to hold your texts against; else built in")
     ] = None,
 ) -> None:
-    """Say what a study would run, measure what speaks for prompting or tuning, and give a first opinion."""
+    """Say what a study would run, measure what speaks for prompting or tuning, and recommend one."""
     from tuneoff.cli.console import open_console
     from tuneoff.study.plan import make_plan
     from tuneoff.study.spec import read_spec
@@ -32,14 +32,14 @@ def plan(
         fitted, advice = _measured(console, made, general)
         print_forecast(console, fitted)
         _print_advice(console, advice)
-    console.print(f"\nnext: tuneoff inspect {study} (see what is trained), tuneoff run {study}")
+    console.print(f"\nnext  tuneoff inspect {study}  (see what is trained)\n      tuneoff run {study}", soft_wrap=True)
 
 
 def _print_data(console, made) -> None:
     for line in made.data.report.summary():
         console.print(line)
     task = made.task
-    console.print(f"task: {task.kind}, judged by {task.metrics[0]} (also {', '.join(task.metrics[1:])})")
+    console.print(f"task: {task.kind}, scored by {task.metrics[0]} (also {', '.join(task.metrics[1:])})")
     if task.labels:
         console.print(f"labels: {', '.join(task.labels)}")
     console.print(f"instruction: {task.instruction or '(none)'}")
@@ -53,30 +53,28 @@ def visible(n: int) -> str:
 
     points = smallest_difference(n)
     if points is None:
-        return f"{n} test records are too few to show any difference between two arms that disagree on a fifth"
-    return (
-        f"{n} test records show a difference of about {100 * points:.0f} points or more "
-        "(two arms that disagree on a fifth of the records, one contrast, 80 % power)"
-    )
+        return f"{n} test records: too few to show any difference between two arms"
+    return f"{n} test records: a difference below about {100 * points:.0f} points will mostly not show"
 
 
 def _print_arms(console, made) -> None:
-    from rich.table import Table
+    from rich.text import Text
 
-    table = Table(box=None, header_style="bold")
-    for column in ("arm", "family", "trials", "seeds", "jobs", "steps a job"):
-        table.add_column(column, justify="left" if column in ("arm", "family") else "right")
+    from tuneoff.report.text import open_table
+
+    table = open_table("trials", "seeds", "steps")
+    table.add_column("family", overflow="fold")
     jobs = 0
     for arm in made.arms:
         trials, seeds = len(made.settings[arm.name]), made.seeds(arm)
         jobs += trials + seeds - 1
         steps = made.training_steps(arm)
-        table.add_row(arm.name, arm.family, str(trials), str(seeds), str(trials + seeds - 1), str(steps or "-"))
+        table.add_row(Text(arm.name), str(trials), str(seeds), str(steps or "-"), arm.family)
     console.print()
     console.print(table)
     console.print(
-        f"\n{jobs} jobs: every trial with one seed, then the other seeds of the trial that validation chooses, "
-        "then the sealed test set once"
+        f"\n{jobs} jobs: every trial with one seed, then the best trial (on validation) with the other seeds, then the "
+        "test set, once"
     )
 
 
@@ -117,6 +115,7 @@ def _print_advice(console, advice) -> None:
     from rich.text import Text
 
     from tuneoff.report.advice import factor_lines, order_lines, reason_lines
+    from tuneoff.report.text import bullets
     from tuneoff.report.words import seconds
 
     console.print(Text.assemble(("\nMeasured before training", "bold"), f" (in {seconds(advice.seconds)})"))
@@ -126,11 +125,9 @@ def _print_advice(console, advice) -> None:
     for factor, lines in factor_lines(advice).items():
         table.add_row(factor, Text("\n".join(lines)))
     console.print(table)
-    console.print(
-        Text.assemble(("\nRecommendation before training", "bold"), " (rules on these figures; the study tests it)")
-    )
+    head = ("\nRecommendation before training", "bold")
+    console.print(Text.assemble(head, " (votes of rules on these figures; the study tests it)"))
     for line in order_lines(advice.opinion):
         console.print(Text(f"  {line}"))
     console.print("why:")
-    for line in reason_lines(advice.opinion):
-        console.print(Text(f"  {line}"))
+    console.print(bullets(reason_lines(advice.opinion)))

@@ -10,11 +10,14 @@ __all__ = ["show"]
 
 def show(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="a run folder, as tuneoff run wrote it")],
+    everything: Annotated[
+        bool, typer.Option("--all", help="with costs, latency, drift, differences, and what would change it")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="print verdict.json instead")] = False,
 ) -> None:
-    """Show the verdict of a run: who is best, by how much, at what cost."""
-    from rich.console import Console
-
+    """Show the verdict of a run: which arm is best, by how much, at what cost."""
+    from tuneoff.cli.console import open_console
+    from tuneoff.report.details import paint_details
     from tuneoff.report.facts import facts
     from tuneoff.report.folder import VERDICT, open_ledger, read_verdict
     from tuneoff.report.text import paint
@@ -24,5 +27,8 @@ def show(
         typer.echo((folder / VERDICT).read_text(encoding="utf-8").rstrip())
         return
     ledger = open_ledger(folder)
-    paint(facts(verdict, ledger, folder=folder), Console())
+    shown, console = facts(verdict, ledger, folder=folder), open_console()
     ledger.close()
+    if everything:
+        paint_details(shown, console)
+    paint(shown, console)

@@ -1,4 +1,4 @@
-"""Advice before training in words: what was measured, one line a figure, and the first opinion with its reasons.
+"""Advice before training in words: what was measured, one line a figure, and the recommendation with its reasons.
 
     task uniqueness    few_shot: accuracy 45 % (95 % interval 33 to 57 %, n 64); +2 points over always saying the same
 
@@ -22,7 +22,7 @@ def factor_lines(advice: Advice) -> dict[str, list[str]]:
         "task uniqueness": _uniqueness(f.uniqueness),
         "data quantity": _quantity(f.quantity),
         "compute": _compute(f),
-        "control": _control(f.control),
+        "limits": _control(f.control),
     }
 
 
@@ -111,6 +111,6 @@ def _compute(f: Factors) -> list[str]:
 
 
 def _control(c: Control) -> list[str]:
-    lines = [f"{', '.join(c.ruled_out)}: ruled out, no_weights_access is set"] if c.ruled_out else []
-    lines += [f"{limit}: arms are held to it once they are measured" for limit in c.later]
-    return lines or ["nothing is asked for under [decision]"]
+    lines = [f"{', '.join(c.ruled_out)}: left out, no_weights_access is set"] if c.ruled_out else []
+    lines += [f"{limit}: checked for each arm once it is measured" for limit in c.later]
+    return lines or ["none set under [decision]"]

@@ -1,6 +1,6 @@
 """Figures beside quality as a report shows them, from the ledger's rows (study/axes/take.py), of each artifact.
 
-    lora    first token after 181 ms, 14 tokens/s, drift 0.412, +7.2 points lost in other words, 71 % memorised
+    lora    first token after 181 ms, 14 tokens/s, drift 0.412, paraphrase drop +7.2 points, membership AUC 71 %
 
 A figure that was not measured is a dash, and `missing` says why.
 """
@@ -76,20 +76,20 @@ def _difference_unit(measure: Measure) -> str:
 
 
 FIGURES = {
-    "first_token_ms_1": FigureWords("first token after", "first token", "requests", _milliseconds),
-    "first_token_ms_16": FigureWords("first tokens of 16 requests at once after", "", "requests", _milliseconds),
-    "tokens_per_s_1": FigureWords("tokens per second", "tokens/s", "requests", _count),
+    "first_token_ms_1": FigureWords("time to first token", "first\ntoken", "requests", _milliseconds),
+    "first_token_ms_16": FigureWords("time to first token, 16 requests at once", "", "requests", _milliseconds),
+    "tokens_per_s_1": FigureWords("tokens per second", "", "requests", _count),
     "tokens_per_s_16": FigureWords("tokens per second, 16 requests at once", "", "requests", _count),
-    "cache_bytes_1": FigureWords("cache of a request", "", "requests", _size),
-    "cache_bytes_16": FigureWords("cache of 16 requests", "", "requests", _size),
-    "retention_drift": FigureWords("drift from the base model, nats per token", "drift", "texts", _nats),
-    "reworded": FigureWords("asked in other words", "", "records", _figure, _metric_unit),
-    "reworded_gap": FigureWords("lost in other words", "lost reworded", "records", _lost, _difference_unit),
+    "cache_bytes_1": FigureWords("KV cache of a request", "", "requests", _size),
+    "cache_bytes_16": FigureWords("KV cache of 16 requests", "", "requests", _size),
+    "retention_drift": FigureWords("drift from the base model, nats per token", "\ndrift", "texts", _nats),
+    "reworded": FigureWords("score on paraphrased instructions", "", "records", _figure, _metric_unit),
+    "reworded_gap": FigureWords("paraphrase drop", "paraphrase\ndrop", "records", _lost, _difference_unit),
     "memorised": FigureWords(
-        "training records told from others (50 %: not at all)", "told from new", "records", _hundredths, _per_cent
+        "membership AUC (50 %: nothing memorised)", "membership\nAUC", "records", _hundredths, _per_cent
     ),
-    "overfit": FigureWords("training minus validation", "overfit", "records", _difference, _difference_unit),
-    "copied": FigureWords("training answers copied", "copied", "answers", _hundredths, _per_cent),
+    "overfit": FigureWords("train-validation gap", "train-val.\ngap", "records", _difference, _difference_unit),
+    "copied": FigureWords("training answers copied", "answers\ncopied", "answers", _hundredths, _per_cent),
 }
 
 
@@ -125,14 +125,15 @@ class BesideTable:
         return f"{row.n} {FIGURES[name].of}" if row is not None and row.value is not None and row.n else ""
 
     def stands_on(self, names: Iterable[str]) -> str:
-        """How many records, texts or requests are behind each column, as `drift 8 texts`."""
-        parts = []
+        """How much is behind the columns: measured on 8 texts (drift), 12 records (paraphrase drop, membership AUC)."""
+        found: dict[str, list[str]] = {}
         for name in names:
             ns = [row[name].n for row in self.figures.values() if name in row and row[name].n]
             if ns:
                 span = f"{min(ns)}" if min(ns) == max(ns) else f"{min(ns)} to {max(ns)}"
-                parts.append(f"{FIGURES[name].short or FIGURES[name].title} {span} {FIGURES[name].of}")
-        return ", ".join(parts)
+                words = " ".join((FIGURES[name].short or FIGURES[name].title).split())
+                found.setdefault(f"{span} {FIGURES[name].of}", []).append(words)
+        return "measured on " + ", ".join(f"{span} ({', '.join(names)})" for span, names in found.items())
 
 
 def beside(

@@ -17,7 +17,7 @@ from tuneoff.engine.capabilities import paths_line
 from tuneoff.report.advice import order_lines, reason_lines
 from tuneoff.report.beside import BesideTable, beside
 from tuneoff.report.errors import Errors, errors
-from tuneoff.report.folder import LEDGER, study_file
+from tuneoff.report.folder import LEDGER, PAGE, study_file
 from tuneoff.report.words import CHOSEN, Measure, rounded
 from tuneoff.study.advice.advice import ADVICE, compare_opinion, read_advice
 from tuneoff.study.budget.spending import PhaseTime, compare
@@ -143,7 +143,8 @@ class Advised:
 class Facts:
     """rows: in the verdict's order, the best first, arms that were not tested last. axes: the chosen cost first.
 
-    changes: what would change the recommendation, a sentence each. beside: figures beside quality. errors: of the
+    changes: what would change the recommendation, a sentence each. next: what is there and what to type next, a word
+    and its line. beside: figures beside quality. errors: of the
     recommended arm, where it chooses among labels and the wanted ones are known. advised: None where nothing was
     advised before the run.
     """
@@ -159,6 +160,7 @@ class Facts:
     beside: BesideTable
     spent: Spent
     commands: tuple[Command, ...]
+    next: tuple[tuple[str, str], ...] = ()
     errors: Errors | None = None
     advised: Advised | None = None
     forecast: tuple[PhaseTime, ...] = ()
@@ -194,6 +196,7 @@ def facts(
         beside=beside([row.standing for row in rows], jobs, ledger.axes(), measure),
         spent=_spent(ledger, jobs, verdict.facts),
         commands=_commands(folder, study_file(ledger, folder), verdict.recommended, jobs),
+        next=_next(folder, study_file(ledger, folder), verdict.recommended, jobs),
         errors=_errors(verdict, answers, texts),
         advised=_advised(folder, verdict),
         forecast=compare(ledger),
@@ -349,3 +352,19 @@ def _commands(folder: Path, study_file: Path, recommended: str | None, jobs: Seq
         use = f"tuneoff predict {run} YOUR_RECORDS.jsonl --arm {shlex.quote(recommended)}"
         lines.insert(0, Command("answer new records with the recommended arm", use))
     return tuple(lines)
+
+
+def _next(
+    folder: Path, study_file: Path, recommended: str | None, jobs: Sequence[JobRow]
+) -> tuple[tuple[str, str], ...]:
+    run = shlex.quote(str(folder))
+    lines = []
+    if any(job.status == "failed" for job in jobs):
+        lines.append(("retry", f"tuneoff run {shlex.quote(str(study_file))} --out {run} --retry-failed"))
+    if recommended:
+        lines.append(("next", f"tuneoff predict {run} YOUR_RECORDS.jsonl"))
+    if (folder / "best").is_dir():
+        lines.append(("artifact", str(folder / "best")))
+    page = folder / PAGE
+    lines.append(("report", f"{page} (open it in a browser)" if page.is_file() else f"tuneoff report {run}"))
+    return (*lines, ("more", f"tuneoff show {run} --all"))

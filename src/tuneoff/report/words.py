@@ -13,6 +13,7 @@ __all__ = [
     "Measure",
     "chooses",
     "count",
+    "kind",
     "marks",
     "probability",
     "rounded",
@@ -23,6 +24,7 @@ __all__ = [
 ]
 
 DASH = "-"
+SHORT_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,8 @@ def size(value: float | None) -> str:
 def seconds(value: float | None) -> str:
     if value is None:
         return DASH
+    if value < SHORT_S:
+        return f"< {SHORT_S} s" if value else "0 s"
     if value < 60:
         return f"{value:.3g} s"
     minutes, rest = divmod(round(value), 60)
@@ -108,7 +112,7 @@ def _scaled(value: float | None, units: tuple[str, ...]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class CostWords:
-    """One cost column of core/cost.py. short: the head of a table's column."""
+    """One cost column of core/cost.py. short: the head of a terminal's column, two lines."""
 
     title: str
     short: str
@@ -116,11 +120,11 @@ class CostWords:
 
 
 COSTS = {
-    "trainable": CostWords("trained parameters", "trained", count),
-    "train_s": CostWords("training time", "training", seconds),
-    "prompt_tokens": CostWords("prompt tokens per request", "tokens/req", count),
-    "artifact_bytes": CostWords("size of what is handed over", "artifact", size),
-    "peak_bytes": CostWords("peak memory in training", "peak", size),
+    "trainable": CostWords("trainable parameters", "trainable\nparameters", count),
+    "train_s": CostWords("training time", "training\ntime", seconds),
+    "prompt_tokens": CostWords("prompt tokens per request", "prompt\ntokens", count),
+    "artifact_bytes": CostWords("artifact size", "artifact\nsize", size),
+    "peak_bytes": CostWords("peak memory in training", "peak\nmemory", size),
 }
 
 CHOSEN = {"serving": "prompt_tokens", "artifact": "artifact_bytes", "training": "train_s"}
@@ -136,10 +140,10 @@ def marks(decision: Mapping) -> dict[str, str]:
     """What each mark of an arm means, under the preference of a study."""
     why = "the highest score of" if decision["weights"] else {"best": "the best mean of"}.get(decision["prefer"])
     return {
-        "recommended": f"recommended: {why or 'the cheapest of'} the best",
-        "winner": "not ruled out: no other arm is shown to beat it",
+        "recommended": f"recommended: {why or 'the cheapest of'} the arms tied for best",
+        "winner": "tied for best: no other arm is shown to beat it",
         "tested": "beaten by another arm",
-        "out": "not judged on the test set",
+        "out": "no test figure",
     }
 
 
@@ -174,7 +178,11 @@ def rounded(int8: Mapping | None) -> list[str]:
 KINDS = {"different": "different", "practically_equal": "practically equal", "open": "open"}
 
 
+def kind(contrast: Contrast) -> str:
+    """What a contrast amounts to, in a word."""
+    return KINDS["different" if contrast.different else contrast.kind]
+
+
 def says(contrast: Contrast) -> str:
     """What a contrast amounts to, and what would settle it where it is open."""
-    kind = KINDS["different" if contrast.different else contrast.kind]
-    return f"{kind}: {contrast.note}" if contrast.note else kind
+    return f"{kind(contrast)}: {contrast.note}" if contrast.note else kind(contrast)

@@ -124,7 +124,7 @@ def _room_for_advice(spec: StudySpec) -> bool:
 
 def _advise(worker: Worker, watch: Watch, faults: Faults) -> None:
     """A first opinion, before anything is trained; one that cannot be had stops no study."""
-    watch.phase("a first opinion")
+    watch.phase("recommendation before training")
     try:
         keep_advice(worker, worker.folder)
     except ENDS:
@@ -141,9 +141,10 @@ def _race(held: Budgeted, worker: Worker, watch: Watch, faults: Faults) -> Verdi
         if correction := held.look(seen_of(ledger, plan)):
             watch.phase(correction.why)
     if held.figures_after_all():
-        watch.phase("the figures beside quality fit after all")
+        watch.phase("there is time left to measure latency, drift, robustness and memorisation")
         plan, worker = held.plan, Worker(held.plan, worker.base, worker.folder)
-    take_axes(worker, ledger, ground, lambda label: watch.phase(f"beside quality: {label}"), faults.met)
+    label = "latency, drift, robustness, memorisation: {}"
+    take_axes(worker, ledger, ground, lambda arm: watch.phase(label.format(arm)), faults.met)
     steps.fit_sizes(_sizes_left(ledger, plan, ground))
     watch.phase("judging")
     return _finish(plan, ledger, worker.folder)

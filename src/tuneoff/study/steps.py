@@ -193,4 +193,4 @@ class Steps:
 
 
 def _to(rung: int) -> str:
-    return "" if rung == LAST else f" to rung {rung}"
+    return "" if rung == LAST else f" (stage {rung} of {LAST})"

@@ -27,15 +27,15 @@ def said(*words):
 def test_the_plan(study):
     text = said("plan", study, "--quick")
     assert "24 train, 12 validation, 20 test records" in text
-    assert "task: choice, judged by accuracy (also macro_f1, nll)" in text
+    assert "task: choice, scored by accuracy (also macro_f1, nll)" in text
     assert "labels: bad, good" in text
     assert "instruction: Good [or] bad? Answer with one of: bad, good." in text
     rows = [" ".join(line.split()) for line in text.splitlines()]
-    assert "lora parameter-efficient fine-tuning 2 2 3 3" in rows
-    assert "few_shot prompting 2 2 3 -" in rows
-    assert "majority baseline 1 1 1 -" in rows
+    assert "lora 2 2 3 parameter-efficient fine-tuning" in rows
+    assert "few_shot 2 2 - prompting" in rows
+    assert "majority 1 1 - baseline" in rows
     assert "13 jobs: every trial with one seed" in text
-    assert f"next: tuneoff inspect {study} (see what is trained), tuneoff run {study}" in text
+    assert f"next  tuneoff inspect {study}  (see what is trained)\n      tuneoff run {study}" in text
 
 
 def test_a_quick_plan_does_not_need_the_model(tmp_path):
@@ -46,16 +46,16 @@ def test_a_quick_plan_does_not_need_the_model(tmp_path):
 
 def test_the_plan_advises(study):
     text = said("plan", study)
-    for factor in ("data alignment", "task uniqueness", "data quantity", "compute", "control"):
+    for factor in ("data alignment", "task uniqueness", "data quantity", "compute", "limits"):
         assert f"\n{factor} " in text
     assert "bits per byte" in text
     assert "zero_shot (calibrated): accuracy" in text
     assert "24 training records; 2 classes, 12 records per class" in text
     assert "one job of each arm: majority" in text
-    assert "nothing is asked for under [decision]" in text
+    assert "none set under [decision]" in text
     order = [line for line in text.splitlines() if line.startswith("  1. ")]
     assert len(order) == 1
-    assert text.index("Recommendation before training") < text.index("why:") < text.index("next:")
+    assert text.index("Recommendation before training") < text.index("why:") < text.index("next  ")
 
 
 def test_the_plan_takes_ones_own_general_text(study, tmp_path):
@@ -69,7 +69,7 @@ def test_the_plan_says_what_is_ruled_out(tmp_path, monkeypatch):
     put_model(tmp_path)
     text = said("plan", put_study(tmp_path, ["zero_shot", "lora"], decision={"no_weights_access": True}))
     assert "-  full fine-tuning: it needs the model's weights, which the study rules out" in text
-    assert "ruled out, no_weights_access is set" in text
+    assert "left out, no_weights_access is set" in text
 
 
 def test_inspect_shows_prompt_and_trained_tokens(study):

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from tiny_study import put_model, put_study
 from tuneoff.cli.main import app
 from tuneoff.cli.progress import Shown
+from tuneoff.report.words import Measure
 
 torch.set_num_threads(1)
 RUN = CliRunner()
@@ -35,7 +36,7 @@ def test_it_ends_with_a_verdict_and_the_next_words(folder, result):
     assert "loading model" in said
     for arm in ("majority", "tfidf", "zero_shot", "zero_shot (calibrated)", "lora, seed 1", "test: lora, seed 1"):
         assert arm in said
-    assert f"verdict   {folder / 'out' / 'verdict.json'}" in said
+    assert f"report    {folder / 'out' / 'report.html'} (open it in a browser)" in said
     assert f"next      tuneoff predict {folder / 'out'} YOUR_RECORDS.jsonl" in said
     assert "Traceback" not in said
 
@@ -72,28 +73,43 @@ def test_without_out_the_folder_is_runs_name(folder, result, monkeypatch, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("figure", "why", "said"), [(0.5, "", "validation 0.500"), (None, "", "done"), (None, "no room", "failed: no room")]
+    ("figure", "why", "said"),
+    [
+        (0.5, "", "      0 s       50.0 %               lora [r=8], seed 1"),
+        (None, "", "      0 s                            lora [r=8], seed 1"),
+        (None, "no room", "      0 s       failed               lora [r=8], seed 1: no room"),
+    ],
 )
 def test_a_line_per_job_where_there_is_no_terminal(figure, why, said):
     console = Console(file=None, force_terminal=False, width=200)
-    shown = Shown(console)
+    shown = Shown(console, Measure("accuracy", up=True))
     with console.capture() as captured:
-        shown.job("lora, seed 1", 0.0, 10.0)
+        shown.job("lora [r=8], seed 1", 0.0, 10.0)
         shown.step(1, 4, None)
-        shown.done("lora, seed 1", figure, why)
-    (line,) = captured.get().splitlines()
-    assert line.startswith("lora, seed 1 ")
-    assert said in line
+        shown.done("lora [r=8], seed 1", figure, why)
+    heads, line = captured.get().splitlines()
+    assert heads == "     took   validation         left  job"
+    assert line == said
 
 
 def test_jobs_that_were_trained_together_share_the_time_of_the_first_line():
     console = Console(file=None, force_terminal=False, width=200)
-    shown = Shown(console)
+    shown = Shown(console, Measure("nll", up=False))
     with console.capture() as captured:
         for label in ("lora and ia3", "zero_shot"):
             shown.job(label, 0.0, 10.0)
             for arm in label.split(" and "):
                 shown.done(arm, 0.5)
-    first, second, alone = captured.get().splitlines()
-    assert "with it" in second
-    assert "with it" not in first + alone
+    _, first, second, alone = captured.get().splitlines()
+    assert second.split("  ")[0] == "same pass"
+    assert "0.500 nats" in second
+    assert "same pass" not in first + alone
+
+
+def test_what_the_race_stops_is_a_line_with_its_reason():
+    console = Console(file=None, force_terminal=False, width=200)
+    with console.capture() as captured:
+        Shown(console, Measure("accuracy", up=True)).dropped("ia3, seed 1", "worse on validation at rung 3 than lora")
+    (line,) = captured.get().splitlines()
+    assert line.split("  ")[-1].strip() == "ia3, seed 1: worse on validation at rung 3 than lora"
+    assert "stopped" in line

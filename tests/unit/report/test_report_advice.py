@@ -8,10 +8,10 @@ from rich.console import Console
 from made_advice import estimate, factors, quantity, uniqueness, written
 from made_run import NASTY, finished
 from tuneoff.report.advice import factor_lines, order_lines, reason_lines
+from tuneoff.report.details import paint_details
 from tuneoff.report.facts import facts
 from tuneoff.report.folder import open_ledger, read_verdict
 from tuneoff.report.html import page
-from tuneoff.report.text import paint
 from tuneoff.study.advice.advice import ADVICE, advise, write_advice
 from tuneoff.study.advice.factors import Control
 
@@ -48,7 +48,7 @@ def test_factors_of_a_choice():
     assert told["compute"][0] == (
         "a model of 2 G parameters; the study takes 8 min 20 s at best, 15 min at worst, peak memory 1 GB"
     )
-    assert told["control"] == ["nothing is asked for under [decision]"]
+    assert told["limits"] == ["none set under [decision]"]
 
 
 def test_factors_of_free_text():
@@ -60,9 +60,9 @@ def test_factors_of_free_text():
 
 def test_what_is_asked_for():
     asked = Control(ruled_out={"full fine-tuning": "why not"}, later=("max_latency_ms = 100",))
-    assert lines(factors(control=asked))["control"] == [
-        "full fine-tuning: ruled out, no_weights_access is set",
-        "max_latency_ms = 100: arms are held to it once they are measured",
+    assert lines(factors(control=asked))["limits"] == [
+        "full fine-tuning: left out, no_weights_access is set",
+        "max_latency_ms = 100: checked for each arm once it is measured",
     ]
     told = order_lines(advise(factors(control=asked)).opinion)
     assert told[0] == "1. parameter-efficient fine-tuning (+1)"
@@ -81,10 +81,10 @@ def test_reasons_have_their_source_and_stand_once():
 
 def test_the_terminal_tells_what_came_of_it(tmp_path):
     out = io.StringIO()
-    paint(gathered(tmp_path, factors(families={"few_shot": "prompting"})), Console(file=out, width=80))
+    paint_details(gathered(tmp_path, factors(families={"few_shot": "prompting"})), Console(file=out, width=80))
     text = out.getvalue()
-    assert "The first opinion, of before training" in text
-    assert "- The first opinion was prompting, and it was wrong" in text
+    assert "The recommendation before training" in text
+    assert "- The rules recommended prompting. That was wrong" in text
     assert max(len(line) for line in text.splitlines()) <= 80
 
 
@@ -93,8 +93,8 @@ def test_the_page_tells_it_too_and_shows_texts_as_texts(tmp_path):
     near = replace(nasty.uniqueness.prompts[1], over_majority=estimate(0.01))
     text = page(gathered(tmp_path, replace(nasty, uniqueness=replace(nasty.uniqueness, prompts=(near,)))))
     assert '<section id="opinion">' in text
-    assert '<a href="#opinion">The first opinion</a>' in text
-    assert "The first opinion was " in text
+    assert '<section id="opinion">' in text
+    assert "The rules recommended " in text
     assert "always saying" in text
     assert NASTY not in text
 

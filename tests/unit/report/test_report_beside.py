@@ -7,10 +7,10 @@ from rich.console import Console
 
 from made_run import finished
 from tuneoff.report.beside import FIGURES, beside
+from tuneoff.report.details import paint_details
 from tuneoff.report.facts import facts
 from tuneoff.report.folder import open_ledger, read_verdict
 from tuneoff.report.html import write_report
-from tuneoff.report.text import paint
 from tuneoff.report.words import Measure
 from tuneoff.study.axes.artifact import GROUPS
 from tuneoff.study.outcome import AxisRow
@@ -53,7 +53,7 @@ def gathered(folder, rows):
 
 def painted(made):
     out = io.StringIO()
-    paint(made, Console(file=out, width=80))
+    paint_details(made, Console(file=out, width=80))
     return out.getvalue()
 
 
@@ -129,10 +129,14 @@ def test_a_loss_has_nats_and_no_alarm(tmp_path):
 def test_the_terminal_shows_it_at_80_columns(tmp_path):
     text = painted(gathered(tmp_path, [*lora(), *PROMPT]))
     assert max(len(line) for line in text.splitlines() if "tuneoff" not in line) <= 80
-    row = next(line for line in text.partition("Beside quality")[2].splitlines() if line.strip().startswith("lora"))
-    assert row.split() == ["lora", "181", "ms", "14.2", "0.412", "+7.2", "71", "%", "+18.7"]
-    assert "! lora is 18.7 points better" in text
-    assert "drift 8 texts" in text
+    row = next(
+        line
+        for line in text.partition("Latency, drift, robustness and memorisation")[2].splitlines()
+        if line.strip().startswith("lora")
+    )
+    assert row.split() == ["lora", "181", "ms", "0.412", "+7.2", "71", "%", "+18.7"]
+    assert "- lora is 18.7 points better" in text
+    assert "8 texts (drift)" in text
     assert "- few_shot: nothing was trained" in text
 
 
@@ -148,5 +152,5 @@ def test_the_page_shows_it(tmp_path):
 
 def test_a_run_without_figures_has_no_such_table(tmp_path):
     text = painted(gathered(tmp_path, []))
-    assert "Beside quality" not in text
+    assert "Latency, drift" not in text
     assert 'id="beside"' not in write_report(tmp_path).read_text(encoding="utf-8")

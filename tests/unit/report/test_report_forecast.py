@@ -8,10 +8,10 @@ from rich.console import Console
 from made_rates import made_plan, made_rates
 from made_run import finished, verdict
 from tuneoff.cli.forecast_table import print_forecast
+from tuneoff.report.details import paint_details
 from tuneoff.report.facts import facts
 from tuneoff.report.folder import open_ledger
 from tuneoff.report.html import page
-from tuneoff.report.text import paint
 from tuneoff.study.budget.forecast import fit_budget
 
 
@@ -39,8 +39,8 @@ def painted(draw):
 
 def test_what_was_forecast_stands_beside_what_it_took(tmp_path, fitted):
     found = gathered(tmp_path / "run", ("begin", ""), ("forecast", fitted.forecast.as_json()))
-    told = painted(lambda console: paint(found, console))
-    assert "Forecast against fact" in told
+    told = painted(lambda console: paint_details(found, console))
+    assert "Forecast and actual time" in told
     assert "first seed" in told
     assert "the whole run" in told
     html = page(found)
@@ -51,7 +51,7 @@ def test_what_was_forecast_stands_beside_what_it_took(tmp_path, fitted):
 def test_a_run_without_a_forecast_says_nothing_of_it(tmp_path):
     found = gathered(tmp_path / "run")
     assert found.forecast == ()
-    assert "Forecast against fact" not in painted(lambda console: paint(found, console))
+    assert "Forecast and actual time" not in painted(lambda console: paint_details(found, console))
     assert '<section id="forecast">' not in page(found)
 
 

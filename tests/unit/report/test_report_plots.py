@@ -53,7 +53,7 @@ def test_best_arm_stands_at_the_top(made):
 
 
 def test_zero_has_its_own_place_on_the_log_axis(made):
-    view = next(view for view in plots.quality(made) if view["name"] == "trained parameters")
+    view = next(view for view in plots.quality(made) if view["name"] == "trainable parameters")
     axis = view["figure"]["layout"]["xaxis"]
     assert axis["ticktext"][axis["tickvals"].index(min(axis["tickvals"]))] == "0"
     others = view["figure"]["data"][1]

@@ -41,7 +41,7 @@ def study(finished, tmp_path):
 
 def started_and_tested(arm):
     """What a watch is told of one trained arm with two seeds."""
-    fitted = [f"{arm}, seed 1 to rung 1", f"{arm}, seed 1 to rung 2", f"{arm}, seed 1", f"{arm}, seed 2"]
+    fitted = [f"{arm}, seed 1 (stage 1 of 3)", f"{arm}, seed 1 (stage 2 of 3)", f"{arm}, seed 1", f"{arm}, seed 2"]
     return [*fitted, f"test: {arm}, seed 1", f"test: {arm}, seed 2"]
 
 

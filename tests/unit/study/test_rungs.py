@@ -132,8 +132,8 @@ def test_the_best_two_of_the_first_rung_go_on(raced):
 
 def test_labels_tell_the_rung_and_the_watch_what_is_left_behind(raced):
     fitted = [label for label in raced.told.jobs if label.startswith("lora")]
-    assert fitted[:2] == ["lora, seed 1 to rung 1", "lora, trial 2, seed 1 and 2 more to rung 1"]
-    assert [label.rpartition(" ")[2] for label in fitted if " to rung " in label] == ["1", "1", "2"]
+    assert fitted[:2] == ["lora, seed 1 (stage 1 of 3)", "lora, trial 2, seed 1 and 2 more (stage 1 of 3)"]
+    assert [label.rpartition("stage ")[2][0] for label in fitted if "(stage " in label] == ["1", "1", "2"]
     figures = [figure for label, figure in raced.told.figures.items() if label.startswith("lora")]
     assert len(figures) == 4 + 2 + 2 + 1
     assert all(0 <= figure <= 1 for figure in figures), "accuracies"
@@ -153,7 +153,7 @@ def test_rungs_spend_less_than_a_full_race(raced, full):
 def test_a_full_race_leaves_nobody_behind(full):
     assert full.told.left == {}
     assert {row["status"] for row in full.jobs().values()} == {"done"}
-    assert not any("to rung" in label for label in full.told.jobs)
+    assert not any("(stage" in label for label in full.told.jobs)
     seconds = {trial for trial, seed in full.of_lora() if seed == 1}
     assert len(seconds) == 1
 
@@ -180,7 +180,7 @@ def test_the_verdict_lists_what_was_shown_to_be_worse(base, tmp_path, monkeypatc
     assert [(change.arm, change.detail) for change in verdict.changes if change.kind == "dropped"] == [
         (gone, rows[gone].why)
     ]
-    assert f"{gone} (dropped: {rows[gone].why})" in verdict.reason
+    assert f"{gone} (stopped early: {rows[gone].why})" in verdict.reason
 
 
 def test_an_arm_that_is_beaten_at_the_end_is_not_tested_and_says_why(base, tmp_path, monkeypatch):

@@ -3,7 +3,7 @@
     runs/tickets/advice.json    factors, opinion, the ground that they were measured on
 
     compare_opinion(advice, verdict)
-    ["The first opinion was prompt tuning, and it was wrong: lora (parameter-efficient fine-tuning) is 9.1 points ahead
+    ["The rules recommended prompt tuning. That was wrong: lora (parameter-efficient fine-tuning) is 9.1 points ahead
       of soft_prompt_after, the best of it.", ...]
 
 All here is pure: figures in, words out. study/advice/adviser.py measures.
@@ -84,23 +84,23 @@ def _best_by_family(verdict: Verdict) -> dict[str, Standing]:
 
 def _of_the_first(family: str | None, verdict: Verdict, best: Mapping[str, Standing]) -> str:
     if family is None:
-        return "The first opinion named no family of this study."
+        return "The rules recommended no family of this study."
     if family not in best:
-        return f"The first opinion was {family}; none of its arms was judged."
+        return f"The rules recommended {family}; none of its arms was tested."
     own, top = best[family], next(iter(best.values()))
     rivals = [row for other, row in best.items() if other != family and row.arm in verdict.winners]
     if own.arm not in verdict.winners:
         ahead = f"{top.arm} ({top.family}) is {_gap(verdict, top, own)} ahead of {own.arm}, the best of it"
-        return f"The first opinion was {family}, and it was wrong: {ahead}."
+        return f"The rules recommended {family}. That was wrong: {ahead}."
     if not rivals:
-        return f"The first opinion was {family}, and it was right: {own.arm} has {_figure(verdict, own)}."
+        return f"The rules recommended {family}. That was right: {own.arm} has {_figure(verdict, own)}."
     if own is top:
         return (
-            f"The first opinion was {family}: {own.arm} has the best figure ({_figure(verdict, own)}), but "
+            f"The rules recommended {family}: {own.arm} has the best figure ({_figure(verdict, own)}), but "
             f"{_named(verdict, rivals)} may be as good."
         )
     return (
-        f"The first opinion was {family}, and it is open: {own.arm} ({_figure(verdict, own)}) is not shown to be worse "
+        f"The rules recommended {family}. That is open: {own.arm} ({_figure(verdict, own)}) is not shown to be worse "
         f"than {top.arm} ({top.family}), which is {_gap(verdict, top, own)} ahead."
     )
 
@@ -112,17 +112,17 @@ def _of_the_leanings(opinion: Opinion, verdict: Verdict, best: Mapping[str, Stan
     if not checked:
         return []
     held = f"{len(checked) - len(failed)} of {len(checked)}"
-    held += " held: it leaned towards a family that nothing beats, or against one that something beats"
-    return [f"Of its leanings {held}.", *(_failure(lean, verdict, best) for lean in failed)]
+    held += " votes were right: for a family that ties for best, or against one that is beaten"
+    return [f"{held}.", *(_failure(lean, verdict, best) for lean in failed)]
 
 
 def _failure(lean: Leaning, verdict: Verdict, best: Mapping[str, Standing]) -> str:
     row = best[lean.family]
     if lean.weight < 0:
-        return f"It leaned against {lean.family} ({lean.reason}); nothing beats {row.arm} ({_figure(verdict, row)})."
+        return f"Wrong: against {lean.family} ({lean.reason}); nothing beats {row.arm} ({_figure(verdict, row)})."
     top = next(iter(best.values()))
     told = f"{row.arm}, the best of it, is {_gap(verdict, top, row)} behind {top.arm}"
-    return f"It leaned towards {lean.family} ({lean.reason}); {told}."
+    return f"Wrong: for {lean.family} ({lean.reason}); {told}."
 
 
 def _of_the_samples(advice: Advice, verdict: Verdict) -> list[str]:

@@ -29,7 +29,7 @@ PHASES = {
     "trials": "first seed",
     "seeds": "other seeds",
     "test": "test",
-    "beside": "beside quality, judging",
+    "beside": "latency, drift, robustness, memorisation, verdict",
     "curve": "fewer records",
 }
 

@@ -45,7 +45,7 @@ MOST_TRIALS = 8  # that a large budget is used for unasked
 ENOUGH = 512  # records to show what is ahead at best
 FIRST = 1
 NOTHING_BESIDE = MeasureSpec(serving=False, retention=False, rewordings=0, memorisation=False)
-NO_FIGURES = "no figures beside quality: time to answer, drift, other wordings, memorisation"
+NO_FIGURES = "no latency, drift, robustness and memorisation"
 
 Guess = Callable[[Place], float]
 

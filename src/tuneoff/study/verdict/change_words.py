@@ -2,8 +2,7 @@
 
 few_shot is 1.2 points ahead of lora as measured, which is open: about 900 more test records would settle it. If it
 is shown to be ahead, lora is no longer recommended.
-zero_shot (60.3 %) is the better bargain where a prompt token is worth 1.5 points or more; it is measurably worse
-than lora.
+zero_shot (60.3 %) is preferred if a prompt token costs 1.5 points or more; it is measurably worse than lora.
 Without max_latency_ms = 100, full would be recommended.
 """
 
@@ -42,7 +41,7 @@ def _price(change: Change, verdict: Verdict) -> str:
         rate = f"less than {change.high:.2g} {points}"
     else:
         rate = f"{change.low:.2g} to {change.high:.2g} {points}"
-    head = f"{change.arm} ({amount(row.mean, up)}) is the better bargain where a {unit} is worth {rate}"
+    head = f"{change.arm} ({amount(row.mean, up)}) is preferred if a {unit} costs {rate}"
     return f"{head}; {_standing(change, verdict)}."
 
 

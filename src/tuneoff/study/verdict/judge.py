@@ -31,11 +31,11 @@ from tuneoff.study.verdict.measured import Measured, measure
 from tuneoff.study.verdict.pools import seed_floors
 from tuneoff.study.verdict.price import score
 from tuneoff.study.verdict.standing import axes_by_arm, blank, further, ruled_out, standing
-from tuneoff.study.verdict.words import reason
+from tuneoff.study.verdict.words import words
 
 __all__ = ["judge", "read_verdict", "write_verdict"]
 
-VERSION = 2
+VERSION = 3
 
 
 def judge(
@@ -71,7 +71,7 @@ def judge(
         recommended=decided.recommended,
         standings=tuple(rows),
         contrasts=tuple(decided.contrasts),
-        reason="",
+        answer="",
         study=study,
         test_opened=int(ledger.meta("test_opened") or 0),
         unscored=unscored,
@@ -91,7 +91,7 @@ def judge(
             "sizes": {},
         },
     )
-    return replace(verdict, reason=reason(verdict))
+    return replace(verdict, **words(verdict)._asdict())
 
 
 def _case(
@@ -185,7 +185,7 @@ def read_verdict(path: Path) -> Verdict:
         "standings": tuple(Standing(**row) for row in table["standings"]),
         "contrasts": tuple(Contrast(**row) for row in table["contrasts"]),
         "changes": tuple(Change(**row) for row in table["changes"]),
-        "winners": tuple(table["winners"]),
         "flags": tuple(table.get("flags", ())),
+        **{key: tuple(table[key]) for key in ("winners", "reasons", "caveats")},
     }
     return Verdict(**{**table, **rows})

@@ -1,4 +1,4 @@
-"""The shape of verdict.json, version 2."""
+"""The shape of verdict.json, version 3."""
 
 from dataclasses import dataclass, field
 
@@ -100,6 +100,7 @@ class Change:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
     """winners: finalists that no other finalist beats. recommended: the one of them that [decision] prefers.
+    answer, reasons, caveats: the verdict in words, a sentence or two each.
 
     standings: measured arms, best first, then the others. changes: what would change the recommendation. flags: what
     failed in the run that nobody expected, and what was done instead, a sentence each (study/faults.py). facts: task,
@@ -117,11 +118,18 @@ class Verdict:
     recommended: str | None
     standings: tuple[Standing, ...]
     contrasts: tuple[Contrast, ...]
-    reason: str
+    answer: str
+    reasons: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()
     study: str = ""
     test_opened: int = 0
     unscored: int = 0
     flags: tuple[str, ...] = ()
     facts: dict = field(default_factory=dict)
     changes: tuple[Change, ...] = ()
-    version: int = 2
+    version: int = 3
+
+    @property
+    def reason(self) -> str:
+        """The whole verdict in words, as one text."""
+        return " ".join([self.answer, *self.reasons, *self.caveats])

@@ -1,11 +1,10 @@
-"""The verdict in plain words, made from its figures alone, so that it can be written anew from verdict.json.
+"""The verdict in plain words, made from its figures alone: the answer, its reasons, then what they do not cover.
 
-    lora wins: accuracy 83.2 % (95 % interval 79.0 to 87.4 %), 20.1 points better than few_shot, the next best (95 %
-    interval 15.0 to 25.2). Tuning pays. It beats the baselines: majority by 40.3 points (35.0 to 45.6), tfidf by
-    9.0 points (4.1 to 13.9). Recommended: lora; no other arm comes up to it. Measured on 400 test records with 3
-    seeds of every arm that has randomness.
+    answer     lora wins: accuracy 83.2 % (95 % interval 79.0 to 87.4 %). It is better than few_shot, the next best, ...
+    reasons    Tuning pays.    Recommended: lora. No other arm matches it.
+    caveats    Measured on 400 test records with 3 seeds of every arm that has randomness.
 
-Scores are given in per cent and their differences in points; losses in nats.
+Scores are in per cent and their differences in points; losses in nats.
 """
 
 from collections.abc import Sequence
@@ -16,8 +15,9 @@ from tuneoff.stats.decide import FINALISTS
 from tuneoff.stats.power import More
 from tuneoff.study.verdict.judgement import UNTRAINED, Contrast, Standing, Verdict
 
-__all__ = ["amount", "gap", "notes", "reason", "settling", "title"]
+__all__ = ["Words", "amount", "gap", "notes", "settling", "title", "words"]
 
+STATUS = {"ruled out": "over a limit", "dropped": "stopped early"}
 TITLES = {"macro_f1": "macro F1", "token_f1": "token F1", "rouge_l": "ROUGE-L", "chrf": "chrF", "nll": "loss"}
 
 
@@ -30,21 +30,33 @@ class Lead(NamedTuple):
     contrast: Contrast
 
 
-def reason(verdict: Verdict) -> str:
-    """The whole paragraph."""
+class Words(NamedTuple):
+    """One or two sentences each."""
+
+    answer: str
+    reasons: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()
+
+
+def words(verdict: Verdict) -> Words:
+    """All that is said of a verdict."""
     tested = _tested(verdict)
     if not tested:
-        return _join(_nothing_tested(verdict), _others(verdict))
+        return Words(_nothing_tested(verdict), (), _said(_others(verdict)))
+    caveats = _said([*_evidence(verdict), *_others(verdict)])
     if len(verdict.facts["finalists"]) == 1:
-        return _join(_alone(verdict, tested[0]), _evidence(verdict), _others(verdict))
-    if not verdict.winners:
-        parts = [_ring(verdict)]
-    elif _baseline_winner(verdict):
-        parts = [_nothing_better(verdict)]
-    else:
-        parts = [_headline(verdict), _tuning(verdict), _over_baselines(verdict)]
-    parts += [_advice(verdict), _training(verdict), _below_constant(verdict)]
-    return _join(*parts, _evidence(verdict), _others(verdict))
+        return Words(_alone(verdict, tested[0]), (), caveats)
+    answer, reasons = _ring(verdict), []
+    if _baseline_winner(verdict):
+        answer, reasons = _nothing_better(verdict), [_best_with_a_model(verdict)]
+    elif verdict.winners:
+        answer, reasons = _headline(verdict), [_tuning(verdict), _over_baselines(verdict)]
+    reasons += [_advice(verdict), _training(verdict), _below_constant(verdict)]
+    return Words(answer, _said(reasons), caveats)
+
+
+def _said(parts: Sequence[str]) -> tuple[str, ...]:
+    return tuple(part for part in parts if part)
 
 
 def title(metric: str) -> str:
@@ -105,7 +117,7 @@ def _sole_winner(verdict: Verdict) -> str:
     second = next(arm for arm in verdict.facts["finalists"] if arm != name)
     lead = _lead(verdict, name, second)
     return (
-        f"{name} wins: {title(verdict.metric)} {_with_interval(verdict, name)}; it is better than {second}, "
+        f"{name} wins: {title(verdict.metric)} {_with_interval(verdict, name)}. It is better than {second}, "
         f"the next best, by {_measure(verdict, lead)}."
     )
 
@@ -114,15 +126,19 @@ def _nothing_better(verdict: Verdict) -> str:
     name = _baseline_winner(verdict)
     always = verdict.facts["constant"].get(name)
     what = f"always saying {always!r} ({name})" if always else f"{name}, which needs no language model"
-    head = f"Nothing here is measurably better than {what}: {title(verdict.metric)} {_with_interval(verdict, name)}."
+    return f"Nothing here is measurably better than {what}: {title(verdict.metric)} {_with_interval(verdict, name)}."
+
+
+def _best_with_a_model(verdict: Verdict) -> str:
+    """Where it stands beside the baseline that nothing beats."""
+    name = _baseline_winner(verdict)
     models = [arm for arm in verdict.facts["finalists"] if _family(verdict, arm) != "baseline"]
     if not models:
-        return head
+        return ""
     lead = _lead(verdict, models[0], name)
     side = "ahead" if lead.by > 0 else "behind"
     sure = ", which is measurably worse" if lead.contrast.different else ""
     return _join(
-        head,
         f"The best arm with a language model, {models[0]}, has {_figure(verdict, models[0])} and is {side} by "
         f"{_measure(verdict, lead if lead.by > 0 else _turned(lead))}{sure}.",
         _sentence(lead.contrast.note) if lead.contrast.kind == "open" else "",
@@ -187,9 +203,9 @@ def _advice(verdict: Verdict) -> str:
     if name is None:
         return ""
     if len(verdict.winners) == 1:
-        return f"Recommended: {name}; no other arm comes up to it."
+        return f"Recommended: {name}. No other arm matches it."
     why, at = _because(verdict, _row(verdict, name))
-    head = f"Recommended: {name}, {why} of the {len(verdict.winners)} that nothing beats ({at})."
+    head = f"Recommended: {name}, {why} of the {len(verdict.winners)} arms tied for best ({at})."
     return head if _baseline_winner(verdict) else _join(head, _passed_over(verdict, name))
 
 
@@ -217,7 +233,8 @@ def _training(verdict: Verdict) -> str:
     return f"Do not train for this{_proviso(verdict, trained)}."
 
 
-def _evidence(verdict: Verdict) -> str:
+def _evidence(verdict: Verdict) -> list[str]:
+    """What the figures stand on."""
     tested = _tested(verdict)
     several = {row.arm: row.seeds for row in tested if row.seed_spread == "included"}
     lone = [row.arm for row in tested if row.seed_spread == "unknown"]
@@ -225,26 +242,27 @@ def _evidence(verdict: Verdict) -> str:
     whose = _list(list(several)) if lone else "every arm that has randomness"
     counted = f" with {runs} seeds of {whose}" if several else ""
     floor = verdict.facts["smallest_visible"]
+    unseen = f"With this much data a difference below about {gap(floor or 0, _up(verdict))} would mostly not show."
     left_out = "1 test record was" if verdict.unscored == 1 else f"{verdict.unscored} test records were"
-    return _join(
+    return [
         f"Measured on {tested[0].n_test} test records{counted}.",
-        f"One seed only for {_list(lone)}: intervals cover the records, not what another seed would give."
+        f"One seed only for {_list(lone)}: the interval covers the records, not what another seed would give."
         if lone
         else "",
-        f"Pairs are tested among the {FINALISTS} best arms only." if len(tested) > FINALISTS else "",
-        f"Of a typical pair here, a difference below about {gap(floor, _up(verdict))} would mostly stay unseen."
-        if floor
-        else "",
-        f"{left_out} left out for all arms, being unscored under one of them." if verdict.unscored else "",
+        f"Only the {FINALISTS} best arms are compared in pairs." if len(tested) > FINALISTS else "",
+        unseen if floor else "",
+        f"{left_out} left out for all arms: one of them could not be scored there." if verdict.unscored else "",
         f"The test set was opened {verdict.test_opened} times." if verdict.test_opened > 1 else "",
-    )
+    ]
 
 
-def _others(verdict: Verdict) -> str:
-    """Arms without a figure, arms with fewer seeds than planned, and limits that could not be checked."""
+def _others(verdict: Verdict) -> list[str]:
+    """Arms without a figure, with fewer seeds than planned, and limits that could not be checked."""
     blank = [row for row in verdict.standings if row.mean is None]
     out = [f"{row.arm} ({row.why})" for row in blank if row.status == "ruled out"]
-    rest = [f"{row.arm} ({row.status}: {row.why})" for row in blank if row.status != "ruled out"]
+    rest = [
+        f"{row.arm} ({STATUS.get(row.status, row.status)}: {row.why})" for row in blank if row.status != "ruled out"
+    ]
     fewer: dict[str, list[str]] = {}
     for row in verdict.standings:
         if row.mean is not None and row.why:
@@ -253,16 +271,16 @@ def _others(verdict: Verdict) -> str:
     unknown = [f"{key} could not be checked for {_list(arms)}" for key, arms in verdict.facts["unchecked"].items()]
     weighed = verdict.facts["decision"]["weights"]
     unknown += [f"no score for {row.arm}" for row in _tested(verdict) if weighed and row.score is None]
-    return _join(
-        f"Ruled out: {_list(out)}." if out and _tested(verdict) else "",
-        f"Not judged: {_list(rest)}." if rest and _tested(verdict) else "",
+    return [
+        f"Over a limit: {_list(out)}." if out and _tested(verdict) else "",
+        f"Not tested: {_list(rest)}." if rest and _tested(verdict) else "",
         f"Not measured: {_list(unknown)}." if unknown else "",
         *short,
-    )
+    ]
 
 
 def _nothing_tested(verdict: Verdict) -> str:
-    causes = "; ".join(f"{row.arm} {row.status}: {row.why}" for row in verdict.standings)
+    causes = "; ".join(f"{row.arm} {STATUS.get(row.status, row.status)}: {row.why}" for row in verdict.standings)
     if any(row.status == "ruled out" for row in verdict.standings):
         return f"No arm that was measured keeps to the limits of the study, so none can be recommended. {causes}."
     return f"No arm has been measured on the test set, so nothing can be said yet. {causes}."

@@ -150,7 +150,7 @@ def test_forecast_against_fact(ledger, study, tmp_path):
         "first seed": 20,
         "other seeds": 20,
         "test": 10,
-        "beside quality, judging": 20,
+        "latency, drift, robustness, memorisation, verdict": 20,
         "fewer records": 10,
         "the whole run": 120,
     }

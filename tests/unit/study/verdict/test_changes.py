@@ -69,10 +69,9 @@ def test_prices_at_which_another_arm_is_the_better_bargain(run):
     assert (found["zero_shot"].low, found["zero_shot"].high) == (pytest.approx(20 / 5), None)
     assert found["lora"].sure
     assert told(found["lora"], verdict) == (
-        "lora (80.0 %) is the better bargain where a prompt token is worth 0.071 to 4 points; it is measurably worse "
-        "than few_shot."
+        "lora (80.0 %) is preferred if a prompt token costs 0.071 to 4 points; it is measurably worse than few_shot."
     )
-    assert "is worth 4 points or more" in told(found["zero_shot"], verdict)
+    assert "costs 4 points or more" in told(found["zero_shot"], verdict)
 
 
 def test_a_weight_at_that_price_recommends_the_arm(run):

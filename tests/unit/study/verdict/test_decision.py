@@ -60,7 +60,7 @@ def test_a_limit_rules_out_before_anything_is_compared(run):
     assert verdict.winners == ("few_shot",)
     assert {name for one in verdict.contrasts for name in (one.a, one.b)} == {"few_shot", "zero_shot"}
     assert [one.arm for one in verdict.standings] == ["few_shot", "zero_shot", "lora"]
-    assert "Ruled out: lora (first token takes 181 ms, the limit is 100)." in verdict.reason
+    assert "Over a limit: lora (first token takes 181 ms, the limit is 100)." in verdict.reason
     assert "90.0 %" not in verdict.reason
 
 
@@ -139,7 +139,7 @@ def test_all_ruled_out(run):
     assert (verdict.winners, verdict.recommended, verdict.contrasts) == ((), None, ())
     assert verdict.facts["front"] == []
     assert verdict.reason.startswith("No arm that was measured keeps to the limits of the study")
-    assert "zero_shot ruled out: 2 MB to keep, the limit is 1" in verdict.reason
+    assert "zero_shot over a limit: 2 MB to keep, the limit is 1" in verdict.reason
     assert "nothing can be said" not in verdict.reason
 
 
@@ -153,12 +153,12 @@ def test_one_left(run):
 @pytest.mark.parametrize(
     ("decision", "recommended", "why"),
     [
-        ({}, "zero_shot", "the cheapest of the 3 that nothing beats (40 prompt tokens a request, 9 kB to keep)"),
-        ({"cost": "artifact"}, "few_shot", "the cheapest of the 3 that nothing beats (100 bytes to keep, 300 prompt"),
-        ({"cost": "training"}, "zero_shot", "the cheapest of the 3 that nothing beats (no training, 40 prompt tokens"),
-        ({"prefer": "best"}, None, "the best mean of the 3 that nothing beats"),
-        ({"weights": {"serving": 0.0}}, None, "the highest score of the 3 that nothing beats"),
-        ({"weights": {"serving": 1.0}}, "zero_shot", "the highest score of the 3 that nothing beats"),
+        ({}, "zero_shot", "the cheapest of the 3 arms tied for best (40 prompt tokens a request, 9 kB to keep)"),
+        ({"cost": "artifact"}, "few_shot", "the cheapest of the 3 arms tied for best (100 bytes to keep, 300 prompt"),
+        ({"cost": "training"}, "zero_shot", "the cheapest of the 3 arms tied for best (no training, 40 prompt tokens"),
+        ({"prefer": "best"}, None, "the best mean of the 3 arms tied for best"),
+        ({"weights": {"serving": 0.0}}, None, "the highest score of the 3 arms tied for best"),
+        ({"weights": {"serving": 1.0}}, "zero_shot", "the highest score of the 3 arms tied for best"),
     ],
 )
 def test_what_settles_the_choice_between_winners(run, decision, recommended, why):

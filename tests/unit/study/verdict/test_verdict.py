@@ -41,10 +41,10 @@ def test_a_clear_winner(run):
     assert [row.arm for row in verdict.standings] == ["lora", "few_shot", "majority"]
     assert all(row.different and row.diff > 0 and row.kind == "different" for row in verdict.contrasts)
     assert "lora wins: accuracy" in verdict.reason
-    assert "it is better than few_shot, the next best, by" in verdict.reason
+    assert "It is better than few_shot, the next best, by" in verdict.reason
     assert "Tuning pays." in verdict.reason
     assert "lora beats the baseline majority by" in verdict.reason
-    assert "Recommended: lora; no other arm comes up to it." in verdict.reason
+    assert "Recommended: lora. No other arm matches it." in verdict.reason
     assert "200 test records with 3 seeds of every arm that has randomness" in verdict.reason
     assert "Do not train" not in verdict.reason
 
@@ -111,10 +111,10 @@ def test_a_tie_goes_to_the_cheapest_and_says_what_would_settle_it(run):
     assert "are too close to call on accuracy" in verdict.reason
     assert "Whether tuning beats prompting is open." in verdict.reason
     assert (
-        "the cheapest of the 2 that nothing beats (45 prompt tokens a request, 1 kB to keep, 10 s of training)"
+        "the cheapest of the 2 arms tied for best (45 prompt tokens a request, 1 kB to keep, 10 s of training)"
         in verdict.reason
     )
-    assert "would mostly stay unseen" in verdict.reason
+    assert "would mostly not show" in verdict.reason
 
 
 def test_a_tied_prompt_that_is_cheaper_says_do_not_train(run):
@@ -157,7 +157,7 @@ def test_a_failed_arm_is_a_row_with_its_reason(run):
     assert (row.status, row.why, row.mean, row.n_test) == ("failed", "out of memory", None, 0)
     verdict = run.verdict(arms=[*run.arms, "soft_prompt"])
     assert _row(verdict, "soft_prompt").status == "not run"
-    assert "Not judged: dora (failed: out of memory) and soft_prompt (not run: it was never started)." in verdict.reason
+    assert "Not tested: dora (failed: out of memory) and soft_prompt (not run: it was never started)." in verdict.reason
     assert "dora" not in {name for row in verdict.contrasts for name in (row.a, row.b)}
 
 
@@ -324,11 +324,11 @@ def test_verdict_json_is_read_back_whole(run, tmp_path):
     write_verdict(verdict, path)
     assert read_verdict(path) == verdict
     table = json.loads(path.read_text())
-    assert table["version"] == 2
-    assert {"winners", "recommended", "standings", "contrasts", "reason"} <= set(table)
+    assert table["version"] == 3
+    assert {"winners", "recommended", "standings", "contrasts", "answer", "reasons", "caveats"} <= set(table)
     assert {"arm", "metric", "mean", "low", "high", "n_test", "seeds", "cost"} <= set(table["standings"][0])
     assert {"a", "b", "diff", "low", "high", "p_holm", "different"} <= set(table["contrasts"][0])
-    assert "The test set was opened 2 times." in table["reason"]
+    assert "The test set was opened 2 times." in table["caveats"]
 
 
 def test_a_missing_or_foreign_verdict_is_explained(tmp_path):
