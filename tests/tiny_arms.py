@@ -92,7 +92,8 @@ def made_adapter(base: Base, name: str, *, nudge: float = 0.2, seed: int = 0, **
     gen = torch.Generator().manual_seed(seed)
     tensors = {}
     for site, own in made.tensors.items():
-        moved = {key: t.detach() + nudge * torch.randn(t.shape, generator=gen) for key, t in own.items()}
+        drawn = {key: torch.randn(t.shape, generator=gen, device="cpu").to(t.device) for key, t in own.items()}
+        moved = {key: t.detach() + nudge * drawn[key] for key, t in own.items()}
         tensors[site] = {key: t.to(base.net.dtype).requires_grad_() for key, t in moved.items()}
     return Adapter(made.method, made.sites, tensors)
 

@@ -60,15 +60,14 @@ def site_key(site: Site) -> str:
 
 
 def new_adapter(base: Base, method: AdapterMethod, task, seed: int) -> Adapter:
-    """A freshly initialised adapter in float32, every number drawn from `seed`."""
+    """A freshly initialised adapter in float32. What it draws from `seed` is drawn on the processor for any device."""
     gen = torch.Generator().manual_seed(seed)
     sites = tuple(base.sites(method.roles))
+    with torch.device("cpu"):
+        drawn = {site_key(site): method.init(site, task, base, gen) for site in sites}
     tensors = {
-        site_key(site): {
-            name: tensor.to(base.device, torch.float32).contiguous().requires_grad_()
-            for name, tensor in method.init(site, task, base, gen).items()
-        }
-        for site in sites
+        key: {name: t.to(base.device, torch.float32).contiguous().requires_grad_() for name, t in own.items()}
+        for key, own in drawn.items()
     }
     return Adapter(method, sites, tensors)
 

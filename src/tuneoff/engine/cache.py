@@ -165,7 +165,7 @@ def _opened(held: dict[str, Tensor], shapes: Sequence[Sequence[Sequence[int]]]) 
 
 
 def _joined(layers: Sequence[Tensor]) -> Tensor:
-    return torch.cat([layer.detach().flatten() for layer in layers]).cpu() if layers else torch.zeros(0)
+    return torch.cat([layer.detach().flatten() for layer in layers]).cpu() if layers else torch.zeros(0, device="cpu")
 
 
 def _layers(flat: Tensor, shapes: Sequence[Sequence[int]]) -> tuple[Tensor, ...]:

@@ -64,7 +64,7 @@ class Contexts:
             past = self._run_start()
             if past is None:
                 return None
-            kept = (past.row(0), torch.zeros(0))
+            kept = (past.row(0), torch.zeros(0, device=past.position.device))
             self.cache.put(self._start_key, *kept)
         return kept[0]
 

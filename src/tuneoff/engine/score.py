@@ -82,7 +82,7 @@ def score_choices(
     tree = AnswerTree.of(answers)
     contexts = Contexts(worn, prompts[0][: shared_start(prompts)], cache, fixed=True)
     start = contexts.start()
-    scores = torch.empty(len(prompts), len(answers), dtype=torch.float64)
+    scores = torch.empty(len(prompts), len(answers), dtype=torch.float64, device="cpu")
     beside = len(tree.token) - 1 - len(contexts.shared)
     lengths = [len(prompt) + beside for prompt in prompts]
     for rows in by_length(lengths, batch_tokens or scored_tokens(worn.base.device)):

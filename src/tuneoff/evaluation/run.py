@@ -62,7 +62,7 @@ def label_scores(
         scores = scorer(worn, prompts, answers)
     else:
         scores = score_choices(worn, prompts, answers, cache=cache)
-    return scores / torch.tensor(_lengths(task, answers), dtype=scores.dtype)
+    return scores / scores.new_tensor(_lengths(task, answers))
 
 
 def _lengths(task: Task, answers: Sequence[Sequence[int]]) -> list[int]:
@@ -88,7 +88,7 @@ def choice_answers(
 ) -> list[Answer]:
     """The likeliest label of each record, and the right one's loss after normalising over the labels."""
     if prior is not None:
-        scores_NC = scores_NC - torch.tensor(prior, dtype=scores_NC.dtype)
+        scores_NC = scores_NC - scores_NC.new_tensor(prior)
     log_p = scores_NC.log_softmax(dim=1)
     chosen = log_p.argmax(dim=1).tolist()
     return [
@@ -101,7 +101,7 @@ def distribution_answers(rows: Sequence[Mapping[str, float]], records: Sequence[
     """Answers of a baseline that gives a probability per label."""
     floor = 1e-12  # a label that training never showed has no finite loss
     return [
-        Answer(text=max(row, key=row.get), nll=-float(torch.tensor(max(row.get(record.target, 0.0), floor)).log()))
+        Answer(text=max(row, key=row.get), nll=-math.log(max(row.get(record.target, 0.0), floor)))
         for row, record in zip(rows, records)
     ]
 

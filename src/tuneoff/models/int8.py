@@ -43,7 +43,7 @@ TIMES = 5
 def int8_speed() -> float:
     """How many times as fast as in float32 a matmul in 8 bits is on this processor, in a tenth of a second."""
     rows, inputs, outputs = TIMED
-    x, weight = torch.ones(rows, inputs), torch.ones(outputs, inputs)
+    x, weight = torch.ones(rows, inputs, device="cpu"), torch.ones(outputs, inputs, device="cpu")
     x8, weight8 = x.to(torch.int8), weight.to(torch.int8)
     full, short = [], []
     for _ in range(TIMES):

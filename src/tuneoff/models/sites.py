@@ -135,7 +135,7 @@ def _cut(net: nn.Module, last: str, out_dim: int) -> Iterator[tuple[str, slice |
         return
     heads, head_dim = key_shape(net)
     if last == "query_key_value":  # NeoX interleaves q, k, v head by head
-        columns = torch.arange(out_dim).view(config.num_attention_heads, 3, -1)
+        columns = torch.arange(out_dim, device=net.device).view(config.num_attention_heads, 3, -1)
         for at, role in enumerate(("attn.q", "attn.k", "attn.v")):
             yield role, columns[:, at].reshape(-1)
         return
