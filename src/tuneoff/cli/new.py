@@ -1,23 +1,40 @@
 """tuneoff new tickets.jsonl: look at a person's data and write a commented study.toml."""
 
+import json
 import os
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from tuneoff.cli.ask import ask_columns, ask_one, on_terminal
 from tuneoff.core.errors import ConfigError, DataError
 from tuneoff.core.files import check_writable, write_text
-from tuneoff.data.draft import draft
-from tuneoff.data.guess import Guess, guess_study
-from tuneoff.data.load import load_data
+from tuneoff.data.draft import draft, limits
+from tuneoff.data.guess import Guess, Named, guess_study
+from tuneoff.data.load import Data, load_data
+from tuneoff.data.parts import Nested, Unclear
+from tuneoff.data.split_files import DataSet, data_sets, name_of, set_of
 
 __all__ = ["new"]
+
+STUDY = Path("study.toml")
+MOST_SHOWN = 20
 
 
 def new(
     path: Annotated[Path, typer.Argument(help="a data file, a folder, or a Hugging Face dataset (owner/name#split)")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="the study file to write")] = Path("study.toml"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="the study file to write")] = STUDY,
+    *,
+    input: Annotated[list[str] | None, typer.Option("--input", help="a column that is shown; may be repeated")] = None,
+    answer: Annotated[str, typer.Option("--answer", help="the column that holds the wanted answer")] = "",
+    group: Annotated[str, typer.Option("--group", help="a column whose equal values stay in one split")] = "",
+    validation: Annotated[str, typer.Option("--validation", help="the file that settings are chosen on")] = "",
+    test: Annotated[str, typer.Option("--test", help="the file of the sealed test")] = "",
+    format: Annotated[str, typer.Option("--format", help="the format, where the file's name does not say")] = "auto",
 ) -> None:
     """Look at your data and write a study file with a first guess at everything."""
     if out.exists():
@@ -25,34 +42,137 @@ def new(
             "the study file is there already", where=out, fix="name another with --out, or remove this one"
         )
     check_writable(out)
-    name = _from(out.parent, path)
-    guess = guess_study(name, folder=out.parent)
-    write_text(out, draft(guess, _title(path)))
-    for line in [*_found(guess), *_tried(guess, out)]:
+    asked = Asked(path.as_posix(), out, Named(tuple(input or ()), answer, group, format), validation, test)
+    found, asked = _data_set(asked)
+    guess, asked = _guess(found, asked)
+    write_text(out, draft(guess, name_of(asked.path)))
+    for line in [*_found(guess, found, asked), *_tried(guess, out)]:
         typer.echo(line)
 
 
-def _from(folder: Path, path: Path) -> str:
-    """The path as the study file shall name it: relative where the data lies beside or below, else absolute."""
-    if not Path(str(path).partition("#")[0]).expanduser().exists() and not path.parent.is_dir():
-        return path.as_posix()  # a hub id
-    full, base = Path(os.path.abspath(path.expanduser())), Path(os.path.abspath(folder))
-    return full.relative_to(base).as_posix() if full.is_relative_to(base) else full.as_posix()
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was typed."""
+
+    path: str
+    out: Path
+    named: Named
+    validation: str = ""
+    test: str = ""
+
+    @property
+    def command(self) -> str:
+        """The command that asks for this."""
+        said = [("--input", name) for name in self.named.input]
+        said += [("--answer", self.named.answer), ("--group", self.named.group)]
+        said += [("--validation", self.validation), ("--test", self.test)]
+        said += [("--format", "" if self.named.format == "auto" else self.named.format)]
+        said += [("--out", "" if self.out == STUDY else str(self.out))]
+        return shlex.join(["tuneoff", "new", self.path, *(word for pair in said if pair[1] for word in pair)])
 
 
-def _title(path: Path) -> str:
-    stem = path.name.partition(".")[0].partition("#")[0]
-    return f"{path.absolute().parent.name} {stem}".strip() if stem in ("train", "data") else stem
-
-
-def _found(guess: Guess) -> list[str]:
-    if guess.named:
-        columns = f"{', '.join(guess.input)} -> {guess.answer}"
+def _data_set(asked: Asked) -> tuple[DataSet, Asked]:
+    """The files, by their split. Raises DataError for a folder of several data sets, and for one of none."""
+    place = Path(asked.path).expanduser()
+    if place.is_dir():
+        sets = data_sets(place)
+        if not sets:
+            raise _nothing(place)
+        if len(sets) > 1:
+            asked = _one_of(sets, asked)
+            return _data_set(asked)
+        found = sets[0]
     else:
-        columns = f"{guess.shape} rows ({', '.join(guess.columns)})"
-    labels = f"a choice of {len(guess.labels)} labels" if guess.kind == "choice" else "free text"
+        found = set_of(place)
+    named = {"validation": asked.validation, "test": asked.test}
+    chosen = {split: file for split, file in named.items() if file}
+    main = found.trained
+    rest = {split: file for split, file in {**found.neighbours, **chosen}.items() if file != found.main}
+    return DataSet({main: found.main, **rest}), asked
+
+
+def _one_of(sets: Sequence[DataSet], asked: Asked) -> Asked:
+    files = [found.main for found in sets]
+    if on_terminal():
+        typer.echo(f"{len(files)} data sets in {asked.path}")
+        return replace(asked, path=ask_one("which one", files))
+    commands = [replace(asked, path=file).command for file in files]
+    more = [f"and {len(files) - MOST_SHOWN} more"] if len(files) > MOST_SHOWN else []
+    raise DataError(
+        f"{len(files)} data sets are in this folder, and a study is of one",
+        where=asked.path,
+        found=[Path(file).name for file in files[:MOST_SHOWN]] + more,
+        fix="\n".join(["name one:", *commands[:MOST_SHOWN]]),
+    )
+
+
+def _nothing(folder: Path) -> DataError:
+    names = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
+    return DataError(
+        "no data file in this folder",
+        where=folder,
+        found=names[:MOST_SHOWN] or "an empty folder",
+        fix="name a file; where its ending does not say how it is written, add --format csv (or jsonl, json, parquet)",
+    )
+
+
+def _guess(found: DataSet, asked: Asked) -> tuple[Guess, Asked]:
+    """The guess, with what the person says on a terminal. Elsewhere an error ends with the command to type."""
+    files = {found.trained: found.main, **found.neighbours}
+    paths = {split: _from(asked.out.parent, file) for split, file in files.items()}
+    try:
+        return guess_study(paths, folder=asked.out.parent, named=asked.named, title=name_of(asked.path)), asked
+    except Unclear as unclear:
+        if on_terminal() and unclear.answer:
+            input, answer = ask_columns(unclear.columns, unclear.input, unclear.answer)
+            return _guess(found, replace(asked, named=asked.named._replace(input=input, answer=answer)))
+        named = asked.named._replace(input=unclear.input, answer=unclear.answer)
+        raise unclear.with_command(replace(asked, named=named).command) from None
+    except Nested as nested:
+        raise nested.with_commands(*_rewritten(nested, found.main, asked)) from None
+
+
+def _rewritten(nested: Nested, file: str, asked: Asked) -> tuple[str, str]:
+    """The command that writes a file of one record a row, and the command that takes it."""
+    made = f"{name_of(file)}_rows.jsonl"
+    rows = nested.rows.replace("FILE", json.dumps(file, ensure_ascii=False))
+    code = f"from tuneoff.data.read import read_rows, write_rows; write_rows({json.dumps(made)}, {rows})"
+    return shlex.join(["python", "-c", code]), Asked(made, asked.out, Named()).command
+
+
+def _from(folder: Path, path: str) -> str:
+    """The path as the study file shall name it: relative where the data lies beside or below, else absolute."""
+    file, mark, part = path.partition("#")
+    if not Path(file).expanduser().exists() and not Path(path).parent.is_dir():
+        return path  # a hub id
+    if Path(path).exists():
+        file, mark, part = path, "", ""
+    full, base = Path(os.path.abspath(Path(file).expanduser())), Path(os.path.abspath(folder))
+    name = full.relative_to(base).as_posix() if full.is_relative_to(base) else full.as_posix()
+    return f"{name}{mark}{part}"
+
+
+def _found(guess: Guess, found: DataSet, asked: Asked) -> list[str]:
+    shown = f"{', '.join(guess.input)} -> {guess.answer}"
+    columns = shown if guess.named else f"{guess.shape} rows ({', '.join(guess.columns)})"
+    if guess.kind == "choice":
+        answers = f"a choice of {len(guess.labels)} labels"
+    else:
+        answers = "free text, several right ones a record" if guess.several else "free text"
     files = ", ".join(f"{key} {file}" for key, file in guess.files.items())
-    return [f"data     {files}", f"columns  {columns}", f"answers  {labels}", f"metric   {guess.metric}"]
+    lines = [f"data     {files}", f"columns  {columns}", f"answers  {answers}", f"metric   {guess.metric}"]
+    if found.trained in ("validation", "test"):
+        lines.append(f"look at  no training file: {found.main} is trained on")
+    return [*lines, *(f"look at  {line}" for line in guess.doubts), *_another(guess, asked)]
+
+
+def _another(guess: Guess, asked: Asked) -> list[str]:
+    """How to choose another answer column, where the one that was taken is a guess."""
+    if not guess.doubts or not guess.others or asked.named.answer:
+        return []
+    other = asked.named._replace(input=guess.input if guess.named else (), answer=next(iter(guess.others)))
+    out = asked.out.with_name(f"{asked.out.stem}-2{asked.out.suffix}")
+    return [f"         another: {replace(asked, named=other, out=out).command}"]
 
 
 def _tried(guess: Guess, out: Path) -> list[str]:
@@ -61,7 +181,7 @@ def _tried(guess: Guess, out: Path) -> list[str]:
         next_step = f"The labels are codes: write what they mean under [data.labels] in {out}, then type"
         return ["", next_step, f"  tuneoff plan {out}"]
     try:
-        data = load_data(**guess.files, **guess.named, kind=guess.kind, folder=out.parent)
+        data: Data = load_data(**guess.data, **limits(guess), folder=out.parent)
     except DataError as error:
         return [
             "",
@@ -70,8 +190,6 @@ def _tried(guess: Guess, out: Path) -> list[str]:
             "Then type",
             f"  tuneoff plan {out}",
         ]
-    return [f"records  {line}" for line in data.report.summary()] + [
-        "",
-        f"Wrote {out}. Look it over, then type",
-        f"  tuneoff plan {out}",
-    ]
+    lines = [f"records  {line}" for line in data.report.summary()]
+    edit = [] if guess.wording.sure else [f"The instruction is a guess. Edit it in {out}: {guess.wording.instruction}"]
+    return [*lines, "", *edit, f"Wrote {out}. Look it over, then type", f"  tuneoff plan {out}"]

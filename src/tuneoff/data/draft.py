@@ -6,25 +6,45 @@
 Values go through tomli_w, so quotes, backslashes and line ends in names stay what they are.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import tomli_w
 
 from tuneoff.data.guess import Guess
 
-__all__ = ["draft"]
+__all__ = ["Long", "draft", "limits", "sizes"]
 
 FIRST_LOOK = {"train": 500, "validation": 150, "test": 400}
+SHARES = {"train": 0.6, "validation": 0.15, "test": 0.25}
 BASELINES = ("majority", "tfidf")
 ARMS = ("zero_shot", "few_shot", "soft_prompt_after", "lora")
 MOST_LABELS_SHOWN = 10
 DECIDES = {"strict_match": "decides the race; exact_match would take different answers of the data for equal"}
+EDIT = "EDIT THIS LINE: say in one sentence what the model should do"
 
 
-def draft(guess: Guess, name: str) -> str:
-    """The text of a study file. name: what the reports call the study."""
-    parts = [_head(guess, name), _model(), _data(guess), _labels(guess), _prompt(guess), _train()]
+class Long(NamedTuple):
+    """Records that a model cannot read: how many of how many, the longest in tokens, and what the model reads."""
+
+    count: int
+    of: int
+    longest: int
+    limit: int
+
+
+def draft(guess: Guess, name: str, long: Long | None = None) -> str:
+    """The text of a study file. name: what the reports call the study. long: where some records are."""
+    parts = [_head(guess, name), _model(), _data(guess, long), _labels(guess), _prompt(guess), _train()]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
+
+
+def sizes(kind: str, there: Mapping[str, int]) -> dict[str, int]:
+    """How many records of each split a first study takes at most; a split that has fewer is not limited.
+
+    kind: choice or text. there: how many each split has.
+    """
+    return {split: most for split, most in FIRST_LOOK.items() if there[split] > most}
 
 
 def _head(guess: Guess, name: str) -> list[str]:
@@ -48,26 +68,63 @@ def _model() -> list[str]:
     return ["[model]", _line("name", "smollm2-135m-instruct", help)]
 
 
-def _data(guess: Guess) -> list[str]:
-    lines = ["[data]", f"# {guess.rows:,} rows, shape: {guess.shape}; columns: {', '.join(map(_value, guess.columns))}"]
+def _data(guess: Guess, long: Long | None) -> list[str]:
+    columns = ", ".join(map(_value, guess.columns))
+    lines = ["[data]", f"# {guess.rows['train']:,} rows, shape: {guess.shape}; columns: {columns}"]
     helps = {"path": "tuneoff splits it", "validation": "chooses settings", "test": "sealed until the end"}
     lines += [_line(key, file, helps.get(key, "")) for key, file in guess.files.items()]
+    if guess.format != "auto":
+        lines.append(_line("format", guess.format, ""))
     if guess.named:
-        also = ", ".join(f"{_value(column)} ({count} values)" for column, count in guess.others.items())
         lines.append(_line("input", guess.input, "input columns, in the order they are shown"))
-        lines.append(_line("answer", guess.answer, f"also possible: {also}" if also else "the wanted answer"))
+        lines.append(_line("answer", guess.answer, _answer_help(guess)))
     lines.append(_line("kind", guess.kind, "choice: one of a few labels; text: written out"))
+    if guess.listed:
+        lines.append(_line("labels", guess.labels, "the letters of the options in the text"))
     if "test" not in guess.files:
-        lines.append(_line("shares", (0.6, 0.15, 0.25), "train, validation, test, by the hash of each record"))
-    lines.append('# group = "customer"  # a column whose equal values must not part in a split')
-    return lines + _limits(guess)
+        lines.append(_line("shares", tuple(SHARES.values()), "train, validation, test, by the hash of each record"))
+    return [*lines, *_group(guess), *_limits(guess), *_too_long(long)]
+
+
+def _answer_help(guess: Guess) -> str:
+    also = ", ".join(f"{_value(column)} ({count} values)" for column, count in guess.others.items())
+    if also:
+        return f"also possible: {also}"
+    return "each row has a list of right answers" if guess.several else "the wanted answer"
+
+
+def _group(guess: Guess) -> list[str]:
+    if guess.group:
+        return [_line("group", guess.group, "rows with the same value here stay in one split")]
+    lines = [
+        f"# {_line('group', name, f'{count:,} values; take the first # away to keep equal ones in one split')}"
+        for name, count in guess.groups.items()
+    ]
+    return lines or ['# group = "customer"  # a column whose equal values must not part in a split']
+
+
+def limits(guess: Guess) -> dict[str, int]:
+    """The keys of [data] that keep a first study small: train_records and its like."""
+    own = {split: guess.rows[split] for split in SHARES if split in guess.rows}
+    rest = sum(share for split, share in SHARES.items() if split == "train" or split not in guess.files)
+    cut = {split: int(guess.rows["train"] * share / rest) for split, share in SHARES.items()}
+    there = {**cut, **{split: count for split, count in own.items() if split != "train"}}
+    return {f"{split}_records": count for split, count in sizes(guess.kind, there).items()}
 
 
 def _limits(guess: Guess) -> list[str]:
-    if guess.rows <= sum(FIRST_LOOK.values()):
+    lines = [_line(key, count, "at most") for key, count in limits(guess).items()]
+    return ["# enough for a first look; 0 uses all", *lines] if lines else []
+
+
+def _too_long(long: Long | None) -> list[str]:
+    if long is None:
         return []
-    lines = [_line(f"{split}_records", count, "at most") for split, count in FIRST_LOOK.items()]
-    return ["# enough for a first look; 0 uses all", *lines]
+    help = (
+        f"{long.count:,} of {long.of:,} records are longer than the {long.limit:,} tokens that the model reads "
+        f'(the longest: {long.longest:,}); their input is cut at its end. "error" stops instead'
+    )
+    return [_line("too_long", "truncate_right", help)]
 
 
 def _labels(guess: Guess) -> list[str]:
@@ -82,9 +139,16 @@ def _labels(guess: Guess) -> list[str]:
 
 
 def _prompt(guess: Guess) -> list[str]:
-    own = "each record has its own; this would stand before it" if not guess.instruction else "say what the task is"
+    instruction, sure = guess.wording
+    own = (
+        "each record has its own; this would stand before it"
+        if not instruction
+        else "what the task is"
+        if sure
+        else EDIT
+    )
     names = ", and the labels are added to it" if guess.kind == "choice" else ""
-    return ["[prompt]", _line("instruction", guess.instruction, own + names)]
+    return ["[prompt]", _line("instruction", instruction, own + names)]
 
 
 def _train() -> list[str]:

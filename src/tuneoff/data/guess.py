@@ -1,129 +1,194 @@
-"""A first study from a look at the data: columns, answer kind, labels, metric, split, wording.
+"""A first study from a look at the data: columns, answer kind, labels, metric, wording.
 
-    tickets.jsonl, {"text": "card not arrived yet", "label": "card_arrival"}, 4,000 rows, 20 labels
-    ->  input = ["text"], answer = "label", kind = "choice", metric = "accuracy",
-        instruction = "Read the text and choose its label."
+    tickets.jsonl, {"text": "card not arrived yet", "intent": "card_arrival"}, 4,000 rows, 20 labels
+    ->  input = ["text"], answer = "intent", kind = "choice", metric = "accuracy",
+        instruction = "Which intent does the text have?"
 
 Every guess is written into the study file with its reason, for the person to change.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from string import ascii_uppercase
+from typing import Any, NamedTuple
 
 from tuneoff.core.errors import DataError
+from tuneoff.data.columns import Column, look_at
 from tuneoff.data.format import Row
-from tuneoff.data.labels import LONGEST_LABEL, are_codes, guess_kind
+from tuneoff.data.labels import LONGEST_LABEL, are_codes, guess_kind, refuse_label_sets
+from tuneoff.data.parts import Parts, find_parts, one_label
 from tuneoff.data.plain import fall_together
-from tuneoff.data.read import columns_of, read_records, read_rows, read_shape
-from tuneoff.data.shapes import ANSWERS, Shape
+from tuneoff.data.read import columns_of, read_rows, read_shape, to_records
+from tuneoff.data.record import Record
+from tuneoff.data.shapes import Shape
+from tuneoff.data.wording import Wording, word
 from tuneoff.data.words import count_words
 
-__all__ = ["Guess", "guess_study"]
+__all__ = ["Guess", "Named", "guess_study"]
 
-SIBLINGS = {"validation": ("validation", "valid", "val", "dev"), "test": ("test",)}
 FEW_A_LABEL = 10
 FEW_ALIKE = 0.01
+OWN_INSTRUCTION = ("chat", "Alpaca", "prompt and completion")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Guess:
-    """files: [data] keys path, or train, validation and test, to file names. shape: its name. labels: what was
-    found, sorted, for a choice. codes: whether they are codes that need words. others: further columns that could
-    be the answer, with their number of values. rows: in the first file.
+    """files: [data] keys path, or train, validation and test, to file names. rows: of each. shape: its name. named:
+    whether the file must name input and answer. input: all that is shown, options included. labels: what was found,
+    sorted, for a choice. listed: whether the file must list them. codes: whether they are codes that need words.
+    several: each answer is a list of right texts. others: further columns that could be the answer, with their number
+    of values. groups: columns whose equal values may have to stay together, likewise. doubts: what to look at, a
+    sentence each.
     """
 
     files: dict[str, str]
-    rows: int
+    rows: dict[str, int]
     columns: tuple[str, ...]
     shape: str
+    named: bool
     input: tuple[str, ...]
     answer: str
+    group: str
+    format: str
     kind: str
     labels: tuple[str, ...]
+    listed: bool
     codes: bool
+    several: bool
     others: dict[str, int]
+    groups: dict[str, int]
     metric: str
     metrics: tuple[str, ...]
-    instruction: str
+    wording: Wording
+    doubts: tuple[str, ...]
 
     @property
-    def named(self) -> dict[str, object]:
-        """The [data] keys input and answer; empty where the shape is recognised without them (Alpaca, chat)."""
-        return {"input": self.input, "answer": self.answer} if self.input and self.shape != "Alpaca" else {}
+    def data(self) -> dict[str, object]:
+        """The keys of [data], as load_data takes them."""
+        table: dict[str, object] = {**self.files}
+        if self.format != "auto":
+            table["format"] = self.format
+        if self.named:
+            table |= {"input": self.input, "answer": self.answer}
+        if self.group:
+            table["group"] = self.group
+        table["kind"] = self.kind
+        return table | ({"labels": self.labels} if self.listed else {})
 
 
-def guess_study(path: str, *, folder: str | Path = ".") -> Guess:
-    """Look at a file, its neighbours named train / validation / test, and guess. Raises DataError as reading does."""
-    rows = list(read_rows(path, folder=folder))
-    shape = _shape(rows, path)
-    named = shape.name == "named columns"
-    columns = {"input": shape.input, "answer": shape.answer} if named else {}
-    records = read_records(path, folder=folder, **columns)
-    targets = [record.target for record in records]
-    kind = _kind(targets, bool(shape.turns or shape.instruction))
-    labels = tuple(sorted(set(targets))) if kind == "choice" else ()
-    metric, metrics = _metrics(kind, targets)
+class Named(NamedTuple):
+    """What the person says of the files: columns, and how they are written."""
+
+    input: tuple[str, ...] = ()
+    answer: str = ""
+    group: str = ""
+    format: str = "auto"
+
+
+NOTHING = Named()
+
+
+def guess_study(
+    files: Mapping[str, str], *, folder: str | Path = ".", named: Named = NOTHING, title: str = ""
+) -> Guess:
+    """Look at the first of `files`, which is trained on, and at the others: are they labelled alike? Then guess.
+
+    files: train, or "" for one that names no split, then validation and test, to paths. title: what the data is
+    called. Raises DataError as reading does, Unclear where nothing tells the answer, Nested where rows hold several.
+    """
+    (_, path), *others = files.items()
+    rows = list(read_rows(path, folder=folder, format=named.format))
+    columns = look_at(rows)
+    if not columns:
+        read_shape(rows, path)  # reports the rows that are broken
+    parts = find_parts(columns, [row.table for row in rows], path, input=named.input, answer=named.answer)
+    neighbours = {split: list(read_rows(name, folder=folder, format=named.format)) for split, name in others}
+    labelled = {split: found for split, found in neighbours.items() if _labelled(found, parts.shape)}
+    kept = {split: files[split] for split in labelled}
+    doubts = [_unlabelled(files[split], split, parts.shape) for split in neighbours if split not in labelled]
     return Guess(
-        files=_files(path, Path(folder)),
-        rows=len(rows),
-        columns=tuple(columns_of(rows)),
-        shape=shape.name,
-        input=shape.input,
-        answer=shape.answer,
-        kind=kind,
-        labels=labels,
-        codes=bool(labels) and are_codes(labels),
-        others=_others(rows, shape),
-        metric=metric,
-        metrics=metrics,
-        instruction=_instruction(shape, kind),
+        files={"train" if "test" in kept else "path": path, **kept},
+        rows={"train": len(rows), **{split: len(found) for split, found in labelled.items()}},
+        columns=tuple(columns),
+        shape=parts.shape.name,
+        named=parts.named,
+        input=shown_columns(parts.shape),
+        answer=parts.shape.answer,
+        group=named.group,
+        format=named.format,
+        others={name: columns[name].distinct for name in parts.others},
+        groups={name: column.distinct for name, column in columns.items() if column.groups and name != named.group},
+        doubts=(*parts.doubts, *doubts),
+        **_answers(rows, columns, parts, path, named.group, title),
     )
 
 
-def _shape(rows: Sequence[Row], path: str) -> Shape:
-    """By the columns' names; where they say too little, by the values: the answer repeats, the input is long."""
+def _answers(
+    rows: Sequence[Row], columns: Mapping[str, Column], parts: Parts, path: str, group: str, title: str
+) -> dict[str, Any]:
+    """What the answers say: kind, labels, metrics, wording."""
+    shape = parts.shape
+    several = bool(shape.answer) and columns[shape.answer].lists
+    if several:
+        _check_sets(rows, path, shape.answer)
+    named = {"input": shown_columns(shape), "answer": shape.answer} if parts.named else {}
+    records = to_records(rows, path, group=group, **named)
+    targets = [record.target for record in records]
+    coded = bool(shape.options and shape.options.coding)
+    asked = bool(shape.turns or shape.instruction)
+    kind = "text" if several else "choice" if coded else _kind(targets, asked)
+    labels = tuple(sorted(set(targets))) if kind == "choice" else ()
+    listed = bool(labels) and not coded and _letters_in_text(labels, records)
+    metric, metrics = _metrics(kind, targets)
+    return {
+        "kind": kind,
+        "labels": labels,
+        "listed": listed,
+        "codes": bool(labels) and not coded and not listed and are_codes(labels),
+        "several": several,
+        "metric": metric,
+        "metrics": metrics,
+        "wording": _wording(shape, labels, coded or listed, several, title),
+    }
+
+
+def shown_columns(shape: Shape) -> tuple[str, ...]:
+    """What [data] input must name for this shape."""
+    options = shape.options.columns if shape.options else ()
+    return tuple(name for name in (shape.system, shape.history, *shape.input, *options) if name)
+
+
+def _check_sets(rows: Sequence[Row], path: str, answer: str) -> None:
+    """Raise Nested, with how to keep the rows of one label, where the answers are sets of labels."""
     try:
-        return read_shape(rows, path)
-    except DataError:
-        texts = _texts(rows)
-        answers = [
-            name for name, values in texts.items() if len(set(values)) > 1 and (name in ANSWERS or _repeats(values))
-        ]
-        answers.sort(key=lambda name: (name not in ANSWERS, len(set(texts[name]))))
-        if not answers and len(texts) == 2:  # {"en": "Good day", "deu": "Guten Tag"}: the second tells the first
-            answers = list(texts)[1:]
-        inputs = {name: sum(map(len, values)) for name, values in texts.items() if name not in answers[:1]}
-        if not answers or not inputs:
-            raise
-        return Shape(name="named columns", input=(max(inputs, key=inputs.get),), answer=answers[0])
+        refuse_label_sets([row.table.get(answer) for row in rows], "auto", path)
+    except DataError as error:
+        raise one_label(error.problem, path, answer) from None
 
 
-def _texts(rows: Sequence[Row]) -> dict[str, list[str]]:
-    """The columns that hold a text or a number in every good row."""
-    looked = [row.table for row in rows if not row.broken]
-    columns = {name: [table.get(name) for table in looked] for name in columns_of(rows)}
-    return {
-        name: [str(value) for value in values]
-        for name, values in columns.items()
-        if all(isinstance(value, str | int | float) and value != "" for value in values)
-    }
+def _labelled(rows: Sequence[Row], shape: Shape) -> bool:
+    """Whether a neighbour has what is shown, and the answer to it, in some row."""
+    names = {shape.turns or shape.answer, *shape.input} - {*shape.optional, ""}
+    there = columns_of(rows)
+    return all(name in there and any(row.table.get(name) not in (None, "", []) for row in rows) for name in names)
 
 
-def _repeats(values: Sequence[str]) -> bool:
-    return guess_kind(values) == "choice"
+def _unlabelled(path: str, split: str, shape: Shape) -> str:
+    answer = shape.turns or shape.answer
+    what = {"test": "no test set", "validation": "not used to choose settings"}[split]
+    return f"{path} has no answers (column {answer}): it is {what}. After the study: tuneoff predict RUN {path}"
 
 
-def _others(rows: Sequence[Row], shape: Shape) -> dict[str, int]:
-    used = {*shape.input, shape.answer, shape.instruction, shape.task}
-    texts = _texts(rows)
-    return {
-        name: len(set(values))
-        for name, values in texts.items()
-        if name not in used and len(set(values)) > 1 and _repeats(values)
-    }
+def _letters_in_text(labels: Sequence[str], records: Sequence[Record]) -> bool:
+    """Whether the labels are letters of options that the text itself lists: (A) ..., B. ..."""
+    if tuple(labels) != tuple(ascii_uppercase[: len(labels)]) or len(labels) < 2:
+        return False
+    marks = [re.compile(rf"(^|\W){letter}[).:]") for letter in labels[:2]]
+    listing = sum(all(mark.search(record.text) for mark in marks) for record in records)
+    return listing > 0.8 * len(records)
 
 
 def _kind(targets: Sequence[str], instructed: bool) -> str:
@@ -150,29 +215,9 @@ def _alike(targets: Sequence[str]) -> bool:
     return fallen > FEW_ALIKE * len(set(targets))
 
 
-def _instruction(shape: Shape, kind: str) -> str:
-    if shape.turns or shape.instruction or shape.name == "prompt and completion":
-        return ""
-    inputs = " and the ".join(_words(name) for name in shape.input)
-    if shape.name == "question and answer" and kind == "text":
-        return "Answer the question." if len(shape.input) == 1 else f"Read the {inputs}, and answer the question."
-    return f"Read the {inputs} and {'choose' if kind == 'choice' else 'write'} the {_words(shape.answer)}."
-
-
-def _words(column: str) -> str:
-    return re.sub(r"[\W_]+", " ", column).strip().lower() or column
-
-
-def _files(path: str, folder: Path) -> dict[str, str]:
-    """path alone, or train with the neighbours whose names differ from it in that one word."""
-    full = Path(folder, path)
-    stem = re.fullmatch(r"(.*?)train(.*)", full.name)
-    if not stem or not full.is_file():
-        return {"path": path}
-    found = {}
-    for split, words in SIBLINGS.items():
-        names = (f"{stem[1]}{word}{stem[2]}" for word in words)
-        name = next((name for name in names if full.with_name(name).is_file()), None)
-        if name:
-            found[split] = Path(path).with_name(name).as_posix()
-    return {"train" if "test" in found else "path": path, **found}
+def _wording(shape: Shape, labels: Sequence[str], optioned: bool, several: bool, title: str) -> Wording:
+    if shape.name in OWN_INSTRUCTION:
+        return Wording("")
+    if optioned:
+        return Wording("Choose the right option.")
+    return word(shape.input, shape.answer, labels, several=several, title=title)

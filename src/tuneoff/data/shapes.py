@@ -26,6 +26,7 @@ from tuneoff.data.values import json_value
 
 __all__ = [
     "ANSWERS",
+    "TEXTS",
     "Shape",
     "asking",
     "find_shape",

@@ -1,12 +1,15 @@
 """tuneoff new: a study file that reads back, never over another one, and says what to type next."""
 
 import json
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
+from tuneoff.cli.main import app
 from tuneoff.cli.new import new
 from tuneoff.core.errors import ConfigError, DataError
 from tuneoff.data.load import load_data
@@ -51,6 +54,178 @@ def test_large_data_get_a_first_look(tmp_path):
         tmp_path / "s.toml",
     )
     assert load(read_spec(tmp_path / "s.toml")).report.sizes["train"] == 500
+
+
+@pytest.fixture
+def three(tmp_path, monkeypatch):
+    """A folder with the three files of one data set, and the working folder beside it."""
+    for mark, name in enumerate(("train.jsonl", "validation.jsonl", "test.jsonl")):
+        put(tmp_path, f"d/{name}", [{**row, "text": f"{row['text']} {'!' * mark}"} for row in TICKETS])
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "d"
+
+
+FILES = ("d/train.jsonl", "d/validation.jsonl", "d/test.jsonl")
+
+
+def files_of(study="study.toml"):
+    data = read_spec(Path(study)).data
+    return data.train, data.validation, data.test
+
+
+@pytest.mark.parametrize("typed", ["d", "./d", "d/", "d/train.jsonl"])
+def test_a_folder_works_like_its_files(three, typed):
+    new(Path(typed))
+    assert files_of() == FILES
+
+
+def test_the_folder_one_stands_in(three, monkeypatch):
+    monkeypatch.chdir(three)
+    new(Path("."))
+    assert files_of() == ("train.jsonl", "validation.jsonl", "test.jsonl")
+    assert read_spec(Path("study.toml")).name == "d"
+
+
+def test_files_named_outright(three, capsys):
+    put(three, "held.jsonl", [{**row, "text": f"{row['text']} ?"} for row in TICKETS])
+    new(Path("d"), validation="d/held.jsonl")
+    assert files_of() == ("d/train.jsonl", "d/held.jsonl", "d/test.jsonl")
+    new(Path("d/validation.jsonl"), Path("other.toml"), test="d/held.jsonl")
+    assert files_of("other.toml") == ("d/validation.jsonl", "", "d/held.jsonl")
+
+
+def test_a_format_is_written_down(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    put(tmp_path, "export.dat")
+    new(Path("export.dat"), format="jsonl")
+    assert read_spec(Path("study.toml")).data.format == "jsonl"
+    assert load(read_spec(Path("study.toml"))).kind == "choice"
+
+
+def test_several_sets_in_a_folder_are_named_with_what_to_type(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("irony_train.jsonl", "irony_test.jsonl", "mood train.jsonl"):
+        put(tmp_path, f"d/{name}", [{**row, "text": f"{row['text']} {name}"} for row in TICKETS])
+    with pytest.raises(DataError, match="2 data sets are in this folder") as error:
+        new(Path("d"), Path("mine.toml"))
+    commands = [line.strip() for line in str(error.value).splitlines() if "tuneoff new" in line]
+    assert commands == [
+        "tuneoff new d/irony_train.jsonl --out mine.toml", "tuneoff new 'd/mood train.jsonl' --out mine.toml",
+    ]  # fmt: skip
+    typed(commands[0])
+    assert read_spec(Path("mine.toml")).data.test == "d/irony_test.jsonl"
+
+
+def typed(command):
+    """Run a command that a message says to type."""
+    result = CliRunner().invoke(app, shlex.split(command)[1:])
+    assert result.exit_code == 0, result.output
+
+
+def test_a_folder_without_data(tmp_path):
+    (tmp_path / "notes.docx").write_text("x")
+    with pytest.raises(DataError, match="no data file in this folder") as error:
+        new(tmp_path, tmp_path / "study.toml")
+    assert "notes.docx" in str(error.value)
+
+
+UNCLEAR = [{"a b": f"text {n}", "b": f"other {n}", "c": f"third {n}"} for n in range(60)]
+
+
+def test_where_columns_tell_nothing_the_command_to_type_is_given(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    put(tmp_path, "x.jsonl", UNCLEAR)
+    with pytest.raises(DataError, match="cannot tell the input columns from the answer") as error:
+        new(Path("x.jsonl"), Path("mine.toml"))
+    assert "a b: text 0; text 1" in str(error.value)
+    command = str(error.value).splitlines()[-1].strip()
+    assert command == "tuneoff new x.jsonl --input 'a b' --answer b --out mine.toml"
+    assert not Path("mine.toml").exists()
+    typed(command)
+    data = read_spec(Path("mine.toml")).data
+    assert (data.input, data.answer) == (["a b"], "b")
+
+
+@pytest.mark.parametrize(
+    ("said", "input", "answer"),
+    [("\n\n", ["a b"], "b"), ("c\nb,a b\n", ["b", "a b"], "c"), ("9\n3\n3\n1\n", ["a b"], "c")],
+    ids=["Enter", "names", "numbers, two of them wrong"],
+)
+def test_on_a_terminal_the_columns_are_asked_for(tmp_path, monkeypatch, said, input, answer):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("tuneoff.cli.new.on_terminal", lambda: True)
+    put(tmp_path, "x.jsonl", UNCLEAR)
+    result = CliRunner().invoke(app, ["new", "x.jsonl"], input=said)
+    assert result.exit_code == 0, result.output
+    assert "text 0; text 1" in result.output
+    data = read_spec(Path("study.toml")).data
+    assert (data.input, data.answer) == (input, answer)
+
+
+def test_on_a_terminal_the_set_is_asked_for(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("tuneoff.cli.new.on_terminal", lambda: True)
+    for name in ("irony_train.jsonl", "mood_train.jsonl"):
+        put(tmp_path, f"d/{name}")
+    result = CliRunner().invoke(app, ["new", "d"], input="2\n")
+    assert result.exit_code == 0, result.output
+    assert read_spec(Path("study.toml")).data.path == "d/mood_train.jsonl"
+
+
+def test_nothing_is_asked_where_nobody_sits(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    put(tmp_path, "x.jsonl", UNCLEAR)
+    result = CliRunner().invoke(app, ["new", "x.jsonl"], input="c\na b\n")
+    assert result.exit_code == 2
+
+
+def test_a_doubtful_answer_is_said_with_the_other_command(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    tables = [{"page": f"a text about {n}", "size": ["s", "m"][n % 2] * 3, "kind": str(n % 3) * 3} for n in range(90)]
+    put(tmp_path, "x.jsonl", tables)
+    new(Path("x.jsonl"))
+    said = capsys.readouterr().out
+    assert "look at  the answer was guessed: size, and not kind" in said
+    (command,) = [line.partition("another: ")[2] for line in said.splitlines() if "another: " in line]
+    typed(command)
+    assert read_spec(Path("study-2.toml")).data.answer == "kind"
+
+
+def test_columns_named_on_the_command_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    put(tmp_path, "x.jsonl", [{**row, "who": n % 20} for n, row in enumerate(UNCLEAR)])
+    typed("tuneoff new x.jsonl --input c --input 'a b' --answer b --group who")
+    data = read_spec(Path("study.toml")).data
+    assert (data.input, data.answer, data.group) == (["c", "a b"], "b", "who")
+
+
+def test_a_test_file_without_answers_is_left_out(three, capsys):
+    put(three, "test.jsonl", [{"text": f"message {n}?"} for n in range(20)])
+    new(Path("d"))
+    data = read_spec(Path("study.toml")).data
+    assert (data.path, data.train, data.validation, data.test) == ("d/train.jsonl", "", "d/validation.jsonl", "")
+    said = capsys.readouterr().out
+    assert "d/test.jsonl has no answers (column label): it is no test set" in said
+    assert "tuneoff predict" in said
+
+
+def test_rows_of_many_records_come_with_the_commands_that_cut_them(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    put(tmp_path, "x.jsonl", [{"instances": [{"input": f"{n} {k}", "output": f"it is {n} {k}"} for k in range(9)]}
+                              for n in range(9)])  # fmt: skip
+    with pytest.raises(DataError, match="each row holds many records") as error:
+        new(Path("x.jsonl"))
+    *_, write, take = (line.strip() for line in str(error.value).splitlines())
+    program = shlex.split(write)
+    assert program[:2] == ["python", "-c"]
+    subprocess.run([sys.executable, *program[1:]], check=True)
+    typed(take)
+    assert load(read_spec(Path("study.toml"))).report.read == {"x_rows.jsonl": 81}
+
+
+def test_columns_that_are_not_used_are_named(tmp_path, capsys):
+    new(put(tmp_path, "a.jsonl", [{**row, "id": n} for n, row in enumerate(TICKETS)]), tmp_path / "study.toml")
+    assert "columns not used: id" in capsys.readouterr().out
 
 
 def test_separate_files_beside_it(tmp_path):
@@ -134,8 +309,6 @@ def test_a_hub_id_stays_as_it_is(tmp_path, monkeypatch):
 
 
 def test_on_the_command_line(tmp_path):
-    app = typer.Typer()
-    app.command()(new)
-    result = CliRunner().invoke(app, [str(put(tmp_path, "a.jsonl")), "--out", str(tmp_path / "mine.toml")])
+    result = CliRunner().invoke(app, ["new", str(put(tmp_path, "a.jsonl")), "--out", str(tmp_path / "mine.toml")])
     assert result.exit_code == 0, result.output
     assert (tmp_path / "mine.toml").is_file()
