@@ -211,20 +211,21 @@ def _answer(columns: Mapping[str, Column], input: Sequence[str], where: str) -> 
 
 def _input(columns: Mapping[str, Column], answer: str, where: str) -> tuple[str, ...]:
     """What is shown: of a label all texts that say something of their own, else the one text that is asked about."""
-    free = {n: column for n, column in columns.items() if n != answer and not column.doubt and not column.missing}
+    rest = {name: column for name, column in columns.items() if name != answer and not column.missing}
+    free = {name: column for name, column in rest.items() if not column.doubt}
     options = options_among([name for name in columns if name != answer])  # some rows may have fewer
     beside = (*(options.columns if options else ()), *(name for name in free if _says(name, BESIDE)))
     told = [name for name, column in free.items() if name not in beside and not column.repeats]
-    told = told or [n for n, column in columns.items() if n not in (answer, *beside) and column.plain]  # a url, a name
-    texts = [name for name in told if free[name].plain] or told
+    told = told or [name for name, column in rest.items() if name not in beside and column.plain]  # a url, a name
+    texts = [name for name in told if rest[name].plain] or told
     known = [name for name in texts if _says(name, INPUT_WORDS)]
     if columns[answer].repeats and not options:
-        long = [name for name in texts if free[name].length >= LONG_TEXT] or texts
-        shown = _without_repeats([free[name] for name in long])[:MOST_INPUTS]
+        long = [name for name in texts if rest[name].length >= LONG_TEXT] or texts
+        shown = _without_repeats([rest[name] for name in long])[:MOST_INPUTS]
     else:
-        shown = (known or sorted(texts, key=lambda name: -free[name].length))[:1]
-    if not shown:
-        raise Unclear(where, columns, [*beside][:1] or [name for name in free][:1], answer)
+        shown = (known or sorted(texts, key=lambda name: -rest[name].length))[:1]
+    if not shown and not beside:
+        raise Unclear(where, columns, list(rest)[:1], answer)
     return tuple(dict.fromkeys((*(name for name in beside if name not in (options or NONE).columns), *shown,
                                 *(options or NONE).columns)))  # fmt: skip
 
@@ -232,7 +233,7 @@ def _input(columns: Mapping[str, Column], answer: str, where: str) -> tuple[str,
 def _without_repeats(columns: Sequence[Column]) -> list[str]:
     """A title that the text begins with is left out."""
     held = {column.name for column in columns for other in columns if other is not column and _holds(other, [column])}
-    return [column.name for column in columns if column.name not in held] or [columns[0].name]
+    return [column.name for column in columns if column.name not in held] or [each.name for each in columns[:1]]
 
 
 def _holds(whole: Column, parts: Sequence[Column]) -> bool:
