@@ -328,4 +328,4 @@ def test_the_metric_tells_the_answers_of_the_data_apart(tmp_path, answers, metri
 
 
 def guess_data(folder):
-    return guess_study("a.jsonl", folder=folder)
+    return guess_study({"": "a.jsonl"}, folder=folder)
