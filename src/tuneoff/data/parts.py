@@ -192,7 +192,7 @@ def _answer(columns: Mapping[str, Column], input: Sequence[str], where: str) -> 
     free = {name: column for name, column in columns.items() if name not in input and not column.doubt}
     known = OPTION_ANSWERS if options_among(list(free)) else ()
     tiers = (
-        [name for name in known if name in free],
+        [name for name in (*known, *ANSWERS) if name in free and free[name].may_answer],
         [name for name, column in free.items() if _says(name, ANSWER_WORDS) and column.may_answer],
         [name for name, column in free.items() if column.lists and column.may_answer and not _says(name, BESIDE)],
         sorted((name for name, column in free.items() if column.repeats), key=lambda name: free[name].distinct),
