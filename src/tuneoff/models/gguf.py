@@ -67,7 +67,7 @@ def _convert(gguf: Path, folder: Path, sha256: str) -> None:
     _mend_tokenizer(tokenizer, facts["pre"])
     tokenizer.model_max_length = net.config.max_position_embeddings
     # left over from reading; with them the float32 weights would be refused as quantised ones
-    del net.config.quantization_config
+    net.config.__dict__.pop("quantization_config", None)  # transformers before 5.16 leaves none
     net.hf_quantizer = None
     with quiet():
         net.save_pretrained(folder)

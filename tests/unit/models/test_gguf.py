@@ -38,9 +38,9 @@ def _own_cache(monkeypatch, tmp_path):
 def source(tmp_path):
     """(path of a GGUF file, the network whose weights are exactly what the file holds)."""
     net, tokenizer = tiny_model("llama", seed=1)
-    net.resize_token_embeddings(len(tokenizer) + 1)  # one merged token, as a GGUF without merges is not read
+    net.resize_token_embeddings(len(tokenizer) + 2)  # two merged tokens: a GGUF with fewer is not read
     path = tmp_path / "tiny.gguf"
-    write_gguf(path, net, [*tokenizer.convert_ids_to_tokens(range(len(tokenizer))), "Ġt"])
+    write_gguf(path, net, [*tokenizer.convert_ids_to_tokens(range(len(tokenizer))), "Ġt", "Ġa"])
     return path, net
 
 
@@ -63,7 +63,7 @@ def write_gguf(path, net, tokens):
     writer.add_tokenizer_pre("smollm")
     writer.add_token_list(tokens)
     writer.add_token_types([3 if token in SPECIALS else 1 for token in tokens])
-    writer.add_token_merges(["Ġ t"])
+    writer.add_token_merges(["Ġ t", "Ġ a"])
     writer.add_bos_token_id(BOS)
     writer.add_eos_token_id(EOS)
     writer.add_pad_token_id(PAD)
