@@ -11,7 +11,7 @@ from tuneoff.data.in_memory import tables_of
 from tuneoff.engine.examples import TooLong
 from tuneoff.models.int8 import check_int8
 from tuneoff.study.bundle import save_tuned
-from tuneoff.study.conduct import conduct, open_base
+from tuneoff.study.conduct import conduct, open_checked
 from tuneoff.study.ground import make_folder
 from tuneoff.study.plan import make_plan
 from tuneoff.study.predict import open_ready
@@ -51,8 +51,8 @@ def compare(
         data, arms=arms, model=model, instruction=instruction, seeds=seeds, trials=trials, out=out, tables=tables
     )
     study_file = Path(data) if _is_study(data) else None
-    asked = {"study_file": study_file, "strict": strict}
-    return conduct(make_plan(spec), Path(out), lambda: open_base(spec), watch, **asked)
+    plan, asked = make_plan(spec), {"study_file": study_file, "strict": strict}
+    return conduct(plan, Path(out), lambda: open_checked(plan), watch, **asked)
 
 
 def tune(
@@ -71,11 +71,10 @@ def tune(
     named = plan.arm(arm)
     if named.baseline:
         raise ConfigError(f"{arm} needs no tuning", fix='name an arm with a model, such as "lora"')
-    base = open_base(spec)
+    base = open_checked(plan)
     if plan.in_8_bits(named):
         check_int8(base)
     worker = Worker(plan, base, Path(out))
-    worker.check_lengths()
     job = plan.job(named, 0, 0, plan.ground(base.fingerprint))
     worker.fit(job)
     worker.forget_aside(job)

@@ -110,7 +110,7 @@ def test_a_record_longer_than_the_context(folder):
     put_rows(folder / "data.jsonl", [*rows(), {"text": "far too long " * 20, "label": "good"}])
     put_study(folder, data=EVERYTHING)
     said = mistake("run", "study.toml", "--out", "out")
-    says(said, "error: a record is longer than the model can read", "where:   data.jsonl:121")
+    says(said, "error: 1 of 121 records is longer than the model can read", "data.jsonl:121  ")
     says(said, "tokens with its prompt", "allowed: 160 tokens", 'write too_long = "truncate_right"')
     put_study(folder, ["zero_shot"], seeds=1, data={**EVERYTHING, "too_long": "truncate_right"})
     fixed = RUN.invoke(app, ["run", "study.toml", "--out", "out"])

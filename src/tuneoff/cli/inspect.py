@@ -16,7 +16,7 @@ def inspect(
     """Show what is sent and which tokens are trained (in green, between ⟦ and ⟧)."""
     from tuneoff.cli.console import open_console
     from tuneoff.core.errors import ConfigError, nearest
-    from tuneoff.study.conduct import open_base
+    from tuneoff.study.conduct import open_checked
     from tuneoff.study.plan import make_plan
     from tuneoff.study.spec import read_spec
     from tuneoff.study.work import Worker
@@ -27,9 +27,10 @@ def inspect(
     if arm and arm not in names:
         raise ConfigError(f"no arm {arm!r} with a model", where=study, allowed=names, fix=nearest(arm, names) or None)
     chosen = made.arm(arm or names[0])
-    worker = Worker(made, open_base(spec), Path(), cache_bytes=0)
-    job = made.job(chosen, 0, 0, "")
     console = open_console()
+    base = open_checked(made, lambda remark: console.print(remark, markup=False))
+    worker = Worker(made, base, Path(), cache_bytes=0)
+    job = made.job(chosen, 0, 0, "")
     for example in worker.encode(worker.prompt(job), made.data.train[:records]):
         _print(console, worker.base, example)
 
@@ -41,11 +42,10 @@ def _print(console, base, example) -> None:
     console.rule(
         f"{example.record.source}  {len(ids.prompt)} tokens of prompt, {len(ids.answer)} trained", align="left"
     )
-    decode = base.tokenizer.decode
     before, behind = "⟦⟧" if console.encoding.startswith("utf") else "[]"
-    text = Text(decode(list(ids.prompt)), style="dim")
+    text = Text(base.chat.show(ids.prompt), style="dim")
     text.append(before, style="bold")
-    text.append(decode(list(ids.answer)), style="bold green")
+    text.append(base.chat.show(ids.answer), style="bold green")
     text.append(behind, style="bold")
     console.print(text, soft_wrap=True)
     if example.dropped_demonstrations or example.cut:

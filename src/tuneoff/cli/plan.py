@@ -88,7 +88,7 @@ def _measured(console, made, general: Path | None):
     from tuneoff.study.advice.adviser import compute_of, measure_advice
     from tuneoff.study.budget.forecast import fit_budget
     from tuneoff.study.budget.rates import measure_rates
-    from tuneoff.study.conduct import open_base
+    from tuneoff.study.conduct import open_checked
     from tuneoff.study.faults import said
     from tuneoff.study.work import Worker
 
@@ -97,13 +97,12 @@ def _measured(console, made, general: Path | None):
 
     with console.status("measuring (about a minute for a small model; --quick leaves it out)"):
         began = time.perf_counter()
-        base = open_base(made.spec)
+        base = open_checked(made, lambda remark: console.print(remark, markup=False))
         load_s = time.perf_counter() - began
         if any(made.in_8_bits(arm) for arm in made.racing):
             check_int8(base)
         with TemporaryDirectory() as folder:
             worker = Worker(made, base, Path(folder))
-            worker.check_lengths()
             console.print(Worn(base).capabilities().line)
             rates = measure_rates(made, base, Path(folder), before_s=load_s, allowance_s=ALLOWANCE_S, met=met)
             fitted = fit_budget(made, rates)

@@ -40,7 +40,7 @@ def race(study: Path, out: Path | None = None, *, retry: bool = False, strict: b
     from tuneoff.report.folder import open_ledger, texts_of
     from tuneoff.report.html import write_report
     from tuneoff.report.text import paint
-    from tuneoff.study.conduct import conduct, open_base
+    from tuneoff.study.conduct import conduct, open_checked
     from tuneoff.study.plan import make_plan
     from tuneoff.study.spec import read_spec
 
@@ -56,7 +56,7 @@ def race(study: Path, out: Path | None = None, *, retry: bool = False, strict: b
     warnings.filterwarnings("ignore", category=BrokenPathWarning, append=True)  # `Shown.notice` says it
     with Shown(console, _measure(plan.task.metrics[0])) as shown:
         asked = {"study_file": study, "retry": retry, "strict": strict}
-        verdict = conduct(plan, folder, lambda: open_base(spec), shown, **asked)
+        verdict = conduct(plan, folder, lambda: open_checked(plan), shown, **asked)
     write_report(folder, texts_of(plan.data.validation))
     if not shown.jobs:
         console.print("all jobs of this study were done already")

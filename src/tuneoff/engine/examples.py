@@ -9,6 +9,7 @@ from tuneoff.data.prompt import Prompt
 from tuneoff.data.record import Record
 from tuneoff.models.base import Base
 from tuneoff.models.chat import Encoded
+from tuneoff.models.lengths import SHORTER, WITHOUT_ROOM, parts_of
 
 __all__ = ["Example", "Lengths", "encode", "shared_start", "shortened"]
 
@@ -73,39 +74,44 @@ def _encode_one(base: Base, prompt: Prompt, record: Record, lengths: Lengths) ->
         )
     if lengths.too_long != "error":
         return _cut_example(base, prompt, record, ids, lengths)
+    _, ids, dropped = _fewer(base, prompt, record, ids, lengths.limit - lengths.room)
     if len(ids.ids) > lengths.limit:
         raise DataError(
             "a record is longer than the model can read",
             where=record.source,
-            found=f"{len(ids.ids)} tokens with its prompt",
-            allowed=f"{lengths.limit} tokens",
+            found=f"{len(ids.ids):,} tokens with its prompt",
+            allowed=f"{lengths.limit:,} tokens",
             fix='in a study write too_long = "truncate_right" (or "truncate_left") under [data], with predict add '
             "--too-long truncate_right; or shorten the record",
         )
-    return Example(record, ids)
+    return Example(record, ids, dropped)
 
 
 def _cut_example(base: Base, prompt: Prompt, record: Record, ids: Encoded, lengths: Lengths) -> Example:
     """Cut to leave the room of any answer; once more, for its own, where that takes more."""
-    limit, too_long, room = lengths
-    asked = _fit(base, prompt, record, ids, limit - room, too_long)
-    if len(asked.ids.ids) <= limit:
+    asked = _fit(base, prompt, record, ids, lengths, lengths.room)
+    if len(asked.ids.ids) <= lengths.limit:
         return asked
-    own = _fit(base, prompt, record, ids, limit - len(ids.answer), too_long)
+    own = _fit(base, prompt, record, ids, lengths, len(ids.answer))
     return replace(own, asked=asked.ids.prompt)
 
 
-def _fit(base: Base, prompt: Prompt, record: Record, ids: Encoded, limit: int, too_long: TooLong) -> Example:
-    """Drop demonstrations first, then the end (or the start) of the longest field. limit: tokens of the prompt."""
-    if len(ids.prompt) <= limit:
-        return Example(record, ids)
+def _fewer(base: Base, prompt: Prompt, record: Record, ids: Encoded, limit: int) -> tuple[Prompt, Encoded, int]:
+    """With as many demonstrations as fit, and how many do not. limit: tokens of the prompt."""
     dropped = 0
-    while prompt.demonstrations:
+    while len(ids.prompt) > limit and prompt.demonstrations:
         prompt = _one_fewer(prompt)
         dropped += 1
         ids = base.chat.encode(prompt.render(record), record.target)
-        if len(ids.prompt) <= limit:
-            return Example(record, ids, dropped)
+    return prompt, ids, dropped
+
+
+def _fit(base: Base, prompt: Prompt, record: Record, ids: Encoded, lengths: Lengths, room: int) -> Example:
+    """Drop demonstrations first, then the end (or the start) of the longest field. room: tokens left to an answer."""
+    limit, too_long = lengths.limit - room, lengths.too_long
+    prompt, ids, dropped = _fewer(base, prompt, record, ids, limit)
+    if len(ids.prompt) <= limit:
+        return Example(record, ids, dropped)
     field = max(record.fields, key=lambda name: len(record.fields[name]), default="")
     text = record.fields.get(field, "")
     low, high = 0, len(text)  # the most characters that fit, by bisection
@@ -116,14 +122,15 @@ def _fit(base: Base, prompt: Prompt, record: Record, ids: Encoded, limit: int, t
         else:
             high = middle - 1
     if low == 0:
+        parts = parts_of(base.chat, prompt, record)._replace(answer=room)
         raise DataError(
-            "the prompt alone is longer than the model can read",
+            WITHOUT_ROOM[parts.longest],
             where=record.source,
-            allowed=f"{limit} tokens",
-            fix="shorten the instruction, or use a model with a longer context",
+            found=parts.words,
+            allowed=f"{lengths.limit:,} tokens",
+            fix=SHORTER[parts.longest],
         )
-    ids = _cut_to(base, prompt, record, field, low, too_long)
-    return Example(record, ids, dropped, cut=len(text) - low)
+    return Example(record, _cut_to(base, prompt, record, field, low, too_long), dropped, cut=len(text) - low)
 
 
 def _one_fewer(prompt: Prompt) -> Prompt:

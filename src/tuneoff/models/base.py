@@ -13,7 +13,7 @@ from tuneoff.models.adapt import KeyValues, Site
 from tuneoff.models.chat import Chat
 from tuneoff.models.sites import find_sites, key_shape, layer_modules, lowest_layer
 
-__all__ = ["Base"]
+__all__ = ["Base", "context_of"]
 
 
 class Base:
@@ -35,7 +35,7 @@ class Base:
     ):
         self.net = net.eval().requires_grad_(False)
         self.tokenizer = tokenizer
-        self.chat = Chat(tokenizer, template)
+        self.chat = Chat(tokenizer, template, _stops(net))
         self.fingerprint = fingerprint
         self.origin = origin
         self.exact = exact or self
@@ -91,7 +91,7 @@ class Base:
     @cached_property
     def context(self) -> int:
         """The longest text in tokens."""
-        return getattr(self.config, "max_position_embeddings", 0) or 1 << 30
+        return context_of(self.config)
 
     @cached_property
     def bytes_per_token(self) -> int:
@@ -154,3 +154,14 @@ class Base:
             logits = torch.tanh(logits / cap) * cap
         scaling = getattr(self.config, "logits_scaling", None)
         return logits / scaling if scaling else logits
+
+
+def context_of(config) -> int:
+    """The longest text of a configuration, in tokens."""
+    return getattr(config, "max_position_embeddings", 0) or 1 << 30
+
+
+def _stops(net: nn.Module) -> tuple[int, ...]:
+    """The tokens that end a text by the model's own generation settings."""
+    ends = getattr(getattr(net, "generation_config", None), "eos_token_id", None)
+    return tuple(ends) if isinstance(ends, list | tuple) else () if ends is None else (ends,)

@@ -3,26 +3,33 @@
     conversation + answer  ->  prompt ids, answer ids (end-of-turn included: a model that is never taught to stop
                                never stops, also where its end-of-text token doubles as padding)
 
-A model with a chat template is asked through it, with its own special tokens and never a doubled BOS. A base
-model is asked in plain text:
+A model with a chat template is asked through it: prompt, answer and end are what the template writes for that
+conversation (models/template.py), with its own special tokens and never a doubled BOS. A base model is asked in plain
+text:
 
     <bos>{user}
     Answer: {assistant}
 
     {user}
     Answer:
+
+What the data spells is text: it never becomes a control token (models/control.py).
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 
 from tuneoff.core.errors import ModelError
 from tuneoff.data.prompt import Conversation
 from tuneoff.data.record import Message
+from tuneoff.models.control import ControlTokens
+from tuneoff.models.template import Frame, Template, template_name
 
 __all__ = ["Chat", "Encoded"]
 
-SENTINEL = "@@the answer@@"
+SLACK = 16  # tokens that stand for no letter: BOS, end of turn, a space that a tokenizer puts before a text
+PLAIN = Frame(lead="Answer:", opening="", prefix=" ", suffix="", end="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,25 +50,35 @@ class Encoded:
 
 
 class Chat:
-    """Renders for one tokenizer. template: `auto` (the model's own where it has one), `chat` or `plain`."""
+    """Renders for one tokenizer.
 
-    def __init__(self, tokenizer, template: str = "auto"):
+    template: `auto` (the model's own where it has one), `chat`, `plain`, or the name of one of several. stops: tokens
+    that end a generated answer, besides those of template and tokenizer. Raises ModelError for a template that is not
+    there or cannot be used.
+    """
+
+    def __init__(self, tokenizer, template: str = "auto", stops: Collection[int] = ()):
         self.tokenizer = tokenizer
-        self.templated = bool(tokenizer.chat_template) if template == "auto" else template == "chat"
-        if self.templated and not tokenizer.chat_template:
-            raise ModelError(
-                "this model has no chat template", found=tokenizer.name_or_path, fix='write template = "plain"'
-            )
-        if not self.templated and tokenizer.eos_token_id is None:
+        self.template = template_name(tokenizer, template)
+        self.templated = self.template != "plain"
+        self._own = Template(tokenizer, self.template) if self.templated else None
+        self._frame = self._own.frame if self._own else PLAIN
+        self._controls = ControlTokens(tokenizer, self._own.between if self._own else "")
+        self._stops = stops
+        if self.end_of_turn is None:
             raise ModelError("this model's tokenizer has no end-of-text token", found=tokenizer.name_or_path)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a person should know of how the template asks."""
+        return self._frame.remarks
 
     def encode(self, conversation: Conversation, answer: str) -> Encoded:
         return Encoded(self.prompt_ids(conversation), self.answer_ids(answer))
 
     def prompt_ids(self, conversation: Conversation) -> tuple[int, ...]:
-        """Ids up to where the answer starts."""
-        text = self._templated(conversation, header=True) if self.templated else _plain(conversation)
-        ids = self._ids(text)
+        """Ids up to where the answer starts. Raises ModelError where the template refuses the conversation."""
+        ids = self._controls.ids(self._before(conversation))
         bos = self.tokenizer.bos_token_id
         return ids if not self._adds_bos or ids[:1] == (bos,) else (bos, *ids)
 
@@ -70,65 +87,69 @@ class Chat:
 
         Cut from the ids of the whole, because some tokenizers (Llama 2's) put a space before any text of its own.
         """
-        text = answer if self.templated else f" {answer}"
-        before, whole = self._ids(self._lead), self._ids(self._lead + text)
-        own = whole[len(before) :] if whole[: len(before)] == before else self._ids(text)
+        text = self._frame.prefix + self._controls.marked(answer) + self._frame.suffix
+        before, whole = self._lead, self._controls.ids(self._frame.lead + text)
+        own = whole[len(before) :] if whole[: len(before)] == before else self._controls.ids(text)
         return (*own, self.end_of_turn)
 
-    @cached_property
-    def _lead(self) -> str:
-        """What stands directly before an answer."""
-        if not self.templated:
-            return "Answer:"
-        return self._templated((Message("user", SENTINEL),), header=True).rpartition(SENTINEL)[2]
+    def tokens_over(self, conversation: Conversation, answer: str, limit: int, room: int = 0) -> int:
+        """Tokens of prompt and answer (or of the prompt and `room`, where that is more) if over `limit`, else 0.
+
+        Plain ASCII has no more tokens than letters, so that what is short for certain is not encoded.
+        """
+        before, own = self._before(conversation), self.written(answer)
+        if (before + own).isascii() and len(before) + max(len(own), room) + SLACK <= limit:
+            return 0
+        encoded = self.encode(conversation, answer)
+        tokens = len(encoded.prompt) + max(len(encoded.answer), room)
+        return tokens if tokens > limit else 0
+
+    def text_ids(self, text: str) -> tuple[int, ...]:
+        """Ids of a text by itself."""
+        return self._controls.ids(self._controls.marked(text))
 
     def decode(self, ids) -> str:
-        """The text of generated ids, without special tokens."""
-        return self.tokenizer.decode(list(ids), skip_special_tokens=True).strip()
+        """The text of an answer's ids: all of it but the tokens that end it."""
+        own = list(ids)
+        while own and own[-1] in self.stops:
+            own.pop()
+        before, whole = self.show(self._lead), self.show([*self._lead, *own])
+        text = whole[len(before) :] if whole.startswith(before) else self.show(own)
+        return text.removeprefix(self._frame.prefix).removesuffix(self._frame.suffix)
 
-    @property
-    def template(self) -> str:
-        """`chat` or `plain`: how this one renders, whatever was asked for."""
-        return "chat" if self.templated else "plain"
+    def show(self, ids) -> str:
+        """The text of any ids, control tokens included."""
+        return self.tokenizer.decode(list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False)
+
+    def written(self, answer: str) -> str:
+        """An answer with the white space that goes with it."""
+        return self._frame.prefix + answer + self._frame.suffix
+
+    def _before(self, conversation: Conversation) -> str:
+        """All text up to where the answer starts, marked."""
+        marked = tuple(Message(turn.role, self._controls.marked(turn.content)) for turn in conversation)
+        return self._own.before(marked) if self._own else _plain(marked)
 
     @cached_property
     def end_of_turn(self) -> int:
         """The token that ends an answer: what the template writes after it, or end-of-text."""
-        if self.templated:
-            text = self._templated((Message("user", "a"), Message("assistant", SENTINEL)), header=False)
-            after = self._ids(text.rpartition(SENTINEL)[2].lstrip())
-            special = {*self.tokenizer.all_special_ids, *self.tokenizer.added_tokens_decoder}
-            if after and after[0] in special:
-                return after[0]
-        return self.tokenizer.eos_token_id
+        end = self._frame.end
+        return self.tokenizer.convert_tokens_to_ids(end) if end else self.tokenizer.eos_token_id
 
     @cached_property
     def stops(self) -> frozenset[int]:
         """Tokens that end a generated answer."""
-        return frozenset({self.end_of_turn, self.tokenizer.eos_token_id} - {None})
+        return frozenset({self.end_of_turn, self.tokenizer.eos_token_id, *self._stops} - {None})
+
+    @cached_property
+    def _lead(self) -> tuple[int, ...]:
+        """What stands directly before an answer."""
+        return self._controls.ids(self._frame.lead)
 
     @cached_property
     def _adds_bos(self) -> bool:
         bos = self.tokenizer.bos_token_id
         return bos is not None and self.tokenizer("a").input_ids[:1] == [bos]
-
-    def _ids(self, text: str) -> tuple[int, ...]:
-        return tuple(self.tokenizer(text, add_special_tokens=False, verbose=False).input_ids)
-
-    def _templated(self, conversation: Conversation, header: bool) -> str:
-        import jinja2
-
-        try:
-            return self._apply(conversation, header)
-        except (jinja2.exceptions.TemplateError, ValueError):  # templates without a system role (Gemma) raise
-            return self._apply(_without_system(conversation), header)
-
-    def _apply(self, conversation: Conversation, header: bool) -> str:
-        turns = [{"role": turn.role, "content": turn.content} for turn in conversation]
-        # enable_thinking: templates of reasoning models open a thought otherwise; the others ignore it
-        return self.tokenizer.apply_chat_template(
-            turns, add_generation_prompt=header, tokenize=False, enable_thinking=False
-        )
 
 
 def _plain(conversation: Conversation) -> str:
@@ -136,11 +157,3 @@ def _plain(conversation: Conversation) -> str:
         f"Answer: {turn.content}\n\n" if turn.role == "assistant" else f"{turn.content}\n" for turn in conversation
     ]
     return "".join([*parts, "Answer:"])
-
-
-def _without_system(conversation: Conversation) -> Conversation:
-    system = "\n\n".join(turn.content for turn in conversation if turn.role == "system")
-    rest = [turn for turn in conversation if turn.role != "system"]
-    if not system or not rest:
-        return tuple(rest)
-    return (Message(rest[0].role, f"{system}\n\n{rest[0].content}"), *rest[1:])

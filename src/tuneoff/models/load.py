@@ -23,12 +23,13 @@ from transformers import (
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from tuneoff.core.errors import ModelError
-from tuneoff.models.base import Base
+from tuneoff.models.base import Base, context_of
+from tuneoff.models.chat import Chat
 from tuneoff.models.device import pick_device, pick_dtype
 from tuneoff.models.find import Found, Kind, find_model, first_line
 from tuneoff.models.quiet import quiet
 
-__all__ = ["Loaded", "Origin", "load_model"]
+__all__ = ["Loaded", "Origin", "load_chat", "load_model"]
 
 DECODERS = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
 
@@ -102,6 +103,18 @@ def load_model(
     tokenizer = _tokenizer(found, trust_remote_code)
     origin = _origin(name, found, tokenizer)
     return Loaded(net=net, tokenizer=tokenizer, origin=origin, device=place, dtype=number, template=template)
+
+
+def load_chat(
+    name: str, *, folder: str | Path = ".", template: str = "auto", trust_remote_code: bool = False
+) -> tuple[Chat, int]:
+    """A model's tokenizer as conversations go through it, and its context in tokens, without its weights.
+
+    Arguments and errors are those of load_model.
+    """
+    found = find_model(name, Path(folder), trust_remote_code)
+    config = _config(found, name, trust_remote_code)
+    return Chat(_tokenizer(found, trust_remote_code), template), context_of(config.get_text_config())
 
 
 def _config(found: Found, name: str, trust_remote_code: bool) -> PretrainedConfig:

@@ -36,6 +36,7 @@ from tuneoff.study.budget.budgeted import Budgeted
 from tuneoff.study.curve import crossings, curve_jobs, family_curves
 from tuneoff.study.faults import ENDS, Faults, fault_sentences, paths_taken
 from tuneoff.study.ground import alone, keep_study, make_folder, same_base, same_study
+from tuneoff.study.lengths import check_lengths
 from tuneoff.study.plan import Plan
 from tuneoff.study.race import Step, next_step
 from tuneoff.study.seen import seen_of
@@ -46,7 +47,7 @@ from tuneoff.study.verdict.judge import judge, read_verdict, write_verdict
 from tuneoff.study.verdict.judgement import Verdict
 from tuneoff.study.work import Worker
 
-__all__ = ["conduct", "open_base"]
+__all__ = ["conduct", "open_base", "open_checked"]
 
 MACHINE = ("device", "threads", "forward_tokens_per_s", "int8")
 ROUNDED = 16
@@ -92,7 +93,9 @@ def conduct(
         base = open_base()
         same_base(ledger, base, folder)
         worker = Worker(plan, base, folder)
-        worker.check_lengths()
+        for remark in check_lengths(plan, base.chat, base.context):
+            watch.notice(remark)
+            ledger.note("", "remark", remark)
         faults = Faults(ledger, watch.notice, strict=strict)
         faults.of_paths(Worn(base).capabilities())
         _record_machine(ledger, worker)
@@ -148,6 +151,20 @@ def _race(held: Budgeted, worker: Worker, watch: Watch, faults: Faults) -> Verdi
     steps.fit_sizes(_sizes_left(ledger, plan, ground))
     watch.phase("judging")
     return _finish(plan, ledger, worker.folder)
+
+
+def open_checked(plan: Plan, tell: Callable[[str], None] = lambda remark: None) -> Base:
+    """The model of a plan, loaded once its tokenizer has found that it can read every record.
+
+    tell: gets the remarks of check_lengths, whose errors are raised.
+    """
+    from tuneoff.models.load import load_chat
+
+    model = plan.spec.model
+    told = {"template": model.template, "trust_remote_code": model.trust_remote_code}
+    for remark in check_lengths(plan, *load_chat(model.name, folder=plan.spec.folder, **told)):
+        tell(remark)
+    return open_base(plan.spec)
 
 
 def open_base(spec: StudySpec) -> Base:

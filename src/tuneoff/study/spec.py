@@ -46,7 +46,9 @@ class ModelSpec(Knobs):
     device: str = knob("auto", "auto, cpu, cuda, cuda:0, mps")
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = knob("auto", "number format of the frozen weights")
     int8: bool = knob(False, "train on the layers in 8 bits, where the processor has units for it; tests stay exact")
-    template: Literal["auto", "chat", "plain"] = knob("auto", "auto: the model's chat template where it has one")
+    template: str = knob(
+        "auto", "auto: the model's chat template where it has one, else plain; chat; plain; or one of several by name"
+    )
     trust_remote_code: bool = knob(False, "run the code that a hub repository carries")
 
 

@@ -42,13 +42,13 @@ from tuneoff.study.arm import Job, Part, Stage, held_out
 from tuneoff.study.bundle import Tuned, TunedPart, freed, load_tuned, save_tuned, tensors_of
 from tuneoff.study.course import course_records
 from tuneoff.study.given import given_tuned
+from tuneoff.study.lengths import MOST_NEW_TOKENS, longest_answer
 from tuneoff.study.outcome import Outcome, Point, Split, points_of
 from tuneoff.study.plan import Plan
 
 __all__ = ["Fitted", "Worker"]
 
 PRIOR_RECORDS = 64  # a mean over this many estimates a label's prior to a few per cent
-MOST_NEW_TOKENS = 512
 
 Tick = Callable[[int, int, float | None], None]
 
@@ -84,9 +84,9 @@ class Worker:
     def __init__(self, plan: Plan, base: Base, folder: Path, cache_bytes: int | None = None):
         self.plan, self.base, self.folder = plan, base, folder
         self.cache = ContextCache(cache_bytes, base.device, folder=folder / "contexts")
-        longest = self._longest_answer()
+        longest = longest_answer(plan, base.chat)
         self.task = replace(plan.task, max_answer_tokens=0 if plan.task.kind == "choice" else _with_some_room(longest))
-        self.lengths = Lengths(plan.spec.train.max_length, plan.spec.data.too_long, min(longest, MOST_NEW_TOKENS))
+        self.lengths = Lengths(plan.spec.train.max_length, plan.spec.data.too_long, longest)
         self._scores: dict[str, Tensor] = {}
         self._checked: dict[str, list[list[Answer]]] = {}  # of each check of this process, one behind the other
         self._embedding_rms = base.embedding_rms  # of the base as it was, not as tuned
@@ -158,12 +158,6 @@ class Worker:
             cost=replace(cost, prompt_tokens=answered.prompt_tokens, score_s=score_s),
             shortened=answered.shortened,
         )
-
-    def check_lengths(self) -> None:
-        """Raise DataError where a record does not fit, asked plainly: it would break every arm, some at their test."""
-        plain = Prompt(instruction=self.task.instruction, template=self.plan.spec.prompt.template)
-        data = self.plan.data
-        self.encode(plain, [*data.train, *data.validation, *data.test])
 
     def tuned(self, job: Job) -> Tuned:
         """What a fitted job left behind."""
@@ -367,11 +361,6 @@ class Worker:
         """Remove the unfinished state of a job that the ledger holds as done."""
         for number in range(len(job.arm.stages)):
             self._aside(job, number).unlink(missing_ok=True)
-
-    def _longest_answer(self) -> int:
-        """Tokens of the longest label, or of the longest right answer of a training record."""
-        answers = self.plan.task.labels or [each for record in self.plan.data.train for each in record.references]
-        return max(len(self.base.chat.answer_ids(answer)) for answer in answers)
 
 
 def _with_some_room(longest: int) -> int:

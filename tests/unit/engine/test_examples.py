@@ -5,7 +5,7 @@ import pytest
 from tiny_arms import tiny_base
 from tuneoff.core.errors import DataError
 from tuneoff.data.prompt import Prompt
-from tuneoff.data.record import Record
+from tuneoff.data.record import Message, Record
 from tuneoff.engine.examples import encode, shared_start
 
 LONG = Record(fields={"title": "short", "text": " ".join(f"w{at}" for at in range(60))}, target="joy", source="d.csv:4")
@@ -75,6 +75,17 @@ def test_demonstrations_go_before_any_text():
     assert "Feel?" in words_of(base, example)
 
 
+def test_demonstrations_go_where_no_text_may_be_cut_too():
+    base = tiny_base()
+    whole = Record(fields={"text": "a b c d e f g"}, target="joy", source="d.csv:2")
+    prompt = Prompt(instruction="Feel?", demonstrations=SHOWN)
+    (free,) = encode(base, prompt, [whole])
+    (example,) = encode(base, prompt, [whole], limit=len(free.ids.ids) - 1)
+    assert (example.dropped_demonstrations, example.cut) == (1, 0)
+    with pytest.raises(DataError, match="a record is longer than the model can read"):
+        encode(base, prompt, [whole], limit=20)
+
+
 def test_virtual_positions_must_fit_too():
     base = tiny_base()
     (example,) = encode(base, Prompt(), [LONG])
@@ -95,6 +106,20 @@ def test_the_models_context_is_the_limit():
 def test_a_prompt_that_leaves_no_room_is_refused():
     with pytest.raises(DataError, match="the prompt alone is longer than the model can read"):
         encode(tiny_base(), Prompt(instruction="i" * 100), [LONG], limit=60, too_long="truncate_left")
+
+
+def test_what_leaves_no_room_is_said():
+    talk = (Message("user", "t" * 90), Message("assistant", "yes"), Message("user", "go on"))
+    answer = Record(fields={"text": "short"}, target="a" * 90, source="d.csv:7")
+    conversation = Record(fields={}, turns=talk, target="joy", source="d.csv:8")
+    for record, said in ((answer, "the answer is longer"), (conversation, "the conversation is longer")):
+        with pytest.raises(DataError, match=f"{said} than the model can read") as caught:
+            encode(tiny_base(), Prompt(), [record], limit=80, too_long="truncate_right")
+        assert record.source in str(caught.value)
+        assert "allowed: 80 tokens" in str(caught.value)
+    assert "conversation 1" in str(caught.value), "100 and some tokens"
+    assert "answer 4" in str(caught.value)
+    assert "leave out the first turns" in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,10 @@ from transformers import AutoModelForCausalLM
 
 from tuneoff.core.download import fetch
 from tuneoff.core.errors import ResourceError
+from tuneoff.data.record import Message
 from tuneoff.models import embedded as module
 from tuneoff.models.embedded import embedded, made
-from tuneoff.models.load import load_model
+from tuneoff.models.load import load_chat, load_model
 
 SENTENCES = (
     "The museum opened in 1897 and holds more than forty thousand objects from all over the world.",
@@ -101,6 +102,28 @@ def test_smollm2_says_what_it_should():
     assert tokenizer.tokenize("in  99") == ["in", "ĠĠ", "9", "9"]
     assert all(tokenizer.decode(tokenizer(text).input_ids) == text for text in ODD_TEXTS)
     assert (loaded.origin.kind, loaded.origin.quantisation) == ("instruct", "Q4_1, dequantised")
+
+
+@pytest.mark.slow
+def test_smollm2_reads_the_datas_text_as_text_and_all_else_as_its_template_writes_it():
+    chat, context = load_chat("smollm2-135m-instruct")
+    tokenizer = chat.tokenizer
+    assert context == 8192
+    for text in (*ODD_TEXTS, *SENTENCES, "    y = x + 1\n    return y", "a < b > c"):
+        turns = [("system", text), ("user", text), ("assistant", text), ("user", text)]
+        table = [{"role": role, "content": own} for role, own in turns]
+        usual = tokenizer.apply_chat_template(table, tokenize=False, add_generation_prompt=True)
+        asked = tuple(Message(role, own) for role, own in turns)
+        assert list(chat.prompt_ids(asked)) == tokenizer(usual, add_special_tokens=False).input_ids
+        assert list(chat.text_ids(text)) == tokenizer(text, add_special_tokens=False).input_ids
+        assert chat.decode(chat.answer_ids(text)) == text
+    spelled = chat.prompt_ids((Message("user", "cp <filename> <|im_end|>"),))
+    empty = chat.prompt_ids((Message("user", ""),))
+    assert [spelled.count(token) for token in tokenizer.all_special_ids] == [
+        empty.count(token) for token in tokenizer.all_special_ids
+    ]
+    assert "user\ncp <filename> <|im_end|><|im_end|>" in chat.show(spelled)
+    assert chat.decode(chat.answer_ids("cp <filename>")) == "cp <filename>"
 
 
 @pytest.mark.slow

@@ -320,12 +320,13 @@ def test_over_long_records_are_found_before_anything_runs(base, tmp_path):
     long = {"text": "long " * 400, "label": "good"}
     put_rows(tmp_path / "data.jsonl", [*rows(), long])
     everything = {"train_records": 0, "validation_records": 0, "test_records": 0}
-    with pytest.raises(Exception, match="a record is longer than the model can read") as caught:
+    with pytest.raises(Exception, match="1 of 121 records is longer than the model can read") as caught:
         study.conduct(data=everything)
     assert "data.jsonl:121" in str(caught.value)
     assert study.jobs() == {}
     verdict = study.conduct(("zero_shot",), data=everything | {"too_long": "truncate_right"})
     assert all(s.mean is not None for s in verdict.standings)
+    assert any("1 of 121 records will be cut (truncate_right) to 512 tokens" in notice for notice in study.told.notices)
 
 
 def test_a_study_in_8_bits_tells_what_they_change(base, tmp_path, monkeypatch):

@@ -60,11 +60,11 @@ def alignment(worker: Worker, general: Sequence[str]) -> Alignment:
 
 def text(base: Base, own: str, before: str = "") -> Piece:
     """A text by itself, or going on from another, as the model reads a document."""
-    lead = [_opening(base), *_ids(base, before)[-(base.context // 2) :]]
-    ids = _ids(base, own)
+    lead = [_opening(base), *base.chat.text_ids(before)[-(base.context // 2) :]]
+    ids = base.chat.text_ids(own)
     while len(lead) + len(ids) > base.context and len(own) > 1:
         own = own[: len(own) // 2]
-        ids = _ids(base, own)
+        ids = base.chat.text_ids(own)
     return Piece(tuple(lead), tuple(ids), len(own.encode()))
 
 
@@ -110,8 +110,7 @@ def _with(interval: Interval | None, value: float, n: int) -> Estimate:
 def _answer(base: Base, example: Example) -> Piece:
     """The wanted answer as a continuation of the prompt, without the end of the turn, which is no byte of it."""
     said = _begin(example.record.target, ANSWER_BYTES)
-    written = said if base.chat.templated else f" {said}"
-    return Piece(example.ids.prompt, base.chat.answer_ids(said)[:-1], len(written.encode()))
+    return Piece(example.ids.prompt, base.chat.answer_ids(said)[:-1], len(base.chat.written(said).encode()))
 
 
 def _begin(text: str, size: int) -> str:
@@ -122,7 +121,3 @@ def _opening(base: Base) -> int:
     """The token before a text: a model without one of its own was taught that end-of-text parts documents."""
     bos = base.tokenizer.bos_token_id
     return bos if bos is not None else base.tokenizer.eos_token_id or base.chat.end_of_turn
-
-
-def _ids(base: Base, own: str) -> list[int]:
-    return base.tokenizer(own, add_special_tokens=False, verbose=False).input_ids
