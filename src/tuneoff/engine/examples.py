@@ -74,7 +74,7 @@ def _encode_one(base: Base, prompt: Prompt, record: Record, lengths: Lengths) ->
         )
     if lengths.too_long != "error":
         return _cut_example(base, prompt, record, ids, lengths)
-    _, ids, dropped = _fewer(base, prompt, record, ids, lengths.limit - lengths.room)
+    _, ids, dropped = _fewer(base, prompt, record, ids, lengths.limit - max(lengths.room, len(ids.answer)))
     if len(ids.ids) > lengths.limit:
         raise DataError(
             "a record is longer than the model can read",
@@ -122,7 +122,8 @@ def _fit(base: Base, prompt: Prompt, record: Record, ids: Encoded, lengths: Leng
         else:
             high = middle - 1
     if low == 0:
-        parts = parts_of(base.chat, prompt, record)._replace(answer=room)
+        parts = parts_of(base.chat, prompt, record)
+        parts = parts._replace(answer=max(parts.answer, room))
         raise DataError(
             WITHOUT_ROOM[parts.longest],
             where=record.source,

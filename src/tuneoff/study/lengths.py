@@ -45,8 +45,9 @@ def check_lengths(plan: Plan, chat: Chat, context: int) -> tuple[str, ...]:
         raise _refused(lengths.refused, len(records))
     if lengths.over and plan.spec.data.too_long == "error":
         raise _too_long(lengths.over, len(records), allowed)
-    rests = [(long.record, _rest(chat, prompt, long.record, room)) for long in lengths.over]
-    _check_rest([(record, parts) for record, parts in rests if sum(parts) >= most - taken], len(records), allowed)
+    for least in (0, room):  # first the records that are too long by themselves, then those beside a longer answer
+        rests = [(long.record, _rest(chat, prompt, long.record, least)) for long in lengths.over]
+        _check_rest([(record, parts) for record, parts in rests if sum(parts) >= most - taken], len(records), allowed)
     cut = _cut(lengths.over, len(records), allowed, plan.spec.data.too_long)
     return (*chat.remarks, *cut, *_long_answers(plan, chat))
 
