@@ -4,6 +4,8 @@
 [{"text": "hi", "label": "x"}, {...}]            one array
 {"version": "1.0", "data": [{...}, {...}]}       an object that holds one array
 {...} {...}                                      objects one behind the other, each over as many lines as it takes
+{"text": ["hi", "ho"], "label": ["x", "y"]}      columns, as lists or, as pandas writes them, {"0": "hi", "1": "ho"}
+{"q1": {"text": "hi", "label": "x"}, ...}        rows by their names
 """
 
 import json
@@ -96,6 +98,10 @@ def _row(value: Any, line: int) -> Row:
 
 def _document(text: str, path: str | Path, lined: bool) -> Iterator[Row]:
     values = _values(text) or _refuse(text, path)
+    columns = [] if lined or len(values) > 1 else _rows_of_columns(values[0][0])
+    if columns:
+        yield from (Row(table, number) for number, table in enumerate(columns, start=1))
+        return
     line, seen = 1, 0
     for value, at in _in_document(text, values, path, lined):
         line, seen = line + text.count("\n", seen, at), at
@@ -139,20 +145,41 @@ def _in_document(
         yield from _items(text, at) if isinstance(value, list) else [(value, at)]
 
 
+def _rows_of_columns(whole: Any) -> list[dict[str, Any]]:
+    """The rows of an object of columns, all of one length, or of rows by their names; empty where it is neither."""
+    if not isinstance(whole, dict) or len(whole) < 2:
+        return []
+    if set(whole) == {"columns", "index", "data"}:  # pandas, orient="split"
+        return [dict(zip(whole["columns"], row)) for row in whole["data"]]
+    first, *_ = whole.values()
+    if all(isinstance(column, dict) and list(column) == list(first) for column in whole.values()):
+        if _by_row(list(whole), list(first)):
+            return list(whole.values())
+        return [{name: column[key] for name, column in whole.items()} for key in first]
+    lists = all(isinstance(column, list) and len(column) == len(first) for column in whole.values())
+    if not lists or any(isinstance(value, dict) for column in whole.values() for value in column):
+        return []  # arrays of objects are splits
+    return [dict(zip(whole, row)) for row in zip(*whole.values())]
+
+
+def _by_row(outer: Sequence[str], inner: Sequence[str]) -> bool:
+    """Whether the outer keys name the rows: rows are numbered, or more than the columns."""
+    numbered = [all(key.isdecimal() for key in keys) for keys in (outer, inner)]
+    return numbered[0] if numbered[0] != numbered[1] else len(outer) > len(inner)
+
+
 def _array(text: str, at: int, path: str | Path) -> int:
     """Where the one array of an object opens."""
     members = {key: (value, start) for key, value, start in _members(text, at)}
     arrays = [key for key, (value, _) in members.items() if isinstance(value, list)]
     if len(arrays) == 1:
         return members[arrays[0]][1]
-    columns = [key for key, (value, _) in members.items() if isinstance(value, dict)]
-    found, fix = f"arrays under {', '.join(arrays)}" if arrays else "no array", None
-    if len(columns) == len(members) > 1:
-        found, fix = f"columns {', '.join(columns)}, not rows", 'write rows: frame.to_json(FILE, orient="records")'
-    elif arrays:
-        fix = "save each array as a file of its own; [data] train, validation and test take one each"
     raise DataError(
-        "cannot tell which part of the JSON holds the rows", where=path, found=found, allowed=FORMS, fix=fix
+        "cannot tell which part of the JSON holds the rows",
+        where=path,
+        found=f"arrays under {', '.join(arrays)}" if arrays else "no array",
+        allowed=FORMS,
+        fix="save each array as a file of its own; [data] train, validation and test take one each" if arrays else None,
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from tuneoff.core.errors import DataError
 from tuneoff.data.record import Unusable
+from tuneoff.data.values import json_value
 
 __all__ = ["OPTION_ANSWERS", "Options", "options_among"]
 
@@ -38,7 +39,7 @@ class Options:
 
     def texts(self, table: Mapping[str, Any], text: Callable[[Any], str]) -> dict[str, str]:
         """Letter to option, of one row; empty ones are left out. Raises Unusable where there are none."""
-        values = [table.get(name) for name in self.columns]
+        values = [json_value(table.get(name)) for name in self.columns]
         if len(self.columns) == 1:
             values = _listed(values[0], self.columns[0])
         found = {letter: text(value) for letter, value in zip(ascii_uppercase, values) if value not in (None, "")}

@@ -315,7 +315,10 @@ def _cell(table: Mapping[str, Any], column: str, *, needed: bool = True) -> str:
         return ""
     if column in CHATS:
         return transcript(turns_of(value, column))
-    return text_of(value)
+    try:
+        return text_of(value)
+    except Unusable as why:
+        raise Unusable(f"column {column!r} holds {why}") from None
 
 
 def label_texts(labels: Any) -> Any:

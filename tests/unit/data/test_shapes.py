@@ -112,6 +112,7 @@ def test_labels_name_codes_and_limit_words():
         ({"text": "t", "label": ""}, (), "the answer is empty (column 'label')"),
         ({"text": None, "label": "l"}, (), "column 'text' is null"),
         ({"text": "t", "label": math.nan}, (), "column 'label' is null"),
+        ({"text": b"\xff", "label": "l"}, (), "column 'text' holds a value of the type bytes, where a text is wanted"),
         ({"text": "t", "label": {"a": 1}}, (), "column 'label' holds a dict, where a text is wanted"),
         ({"instruction": "", "output": "o"}, (), "the instruction is empty (column 'instruction')"),
         ({"text": "t", "label": "joyy"}, ["joy"], "the answer 'joyy' is not in [data] labels; did you mean 'joy'?"),
@@ -271,8 +272,8 @@ def test_an_answer_that_is_no_option_is_a_bad_row():
 
 
 def test_a_row_may_have_fewer_options():
-    tables = [{"question": "q", "A": "x", "B": "y", "C": third, "answer": "B"} for third in ("z", "", None)]
-    assert [list(record.fields) for record in asked(tables)] == [["question", "A", "B", "C"]] + 2 * [
+    tables = [{"question": "q", "A": "x", "B": "y", "C": third, "answer": "B"} for third in ("z", "", None, math.nan)]
+    assert [list(record.fields) for record in asked(tables)] == [["question", "A", "B", "C"]] + 3 * [
         ["question", "A", "B"]
     ]
 

@@ -1,5 +1,8 @@
 """JSON is read in whichever form the file holds, whatever its name ends in; rows know their lines."""
 
+import json
+
+import pandas as pd
 import pytest
 
 from tuneoff.core import plugins
@@ -62,8 +65,8 @@ def test_a_broken_first_line_of_lines(tmp_path, text):
     [
         ('[{"a": 1},\n{"a": 2},\n]', ["not valid JSON", "a.json:3", "fix that line", "one object {...} a line"]),
         ('[{"a": 1},\n{"a": 2', ["not valid JSON", "a.json:2"]),
-        ('{"a": [1], "b": [2]}', ["arrays under a, b", "save each array as a file of its own"]),
-        ('{"text": {"0": "a"}, "label": {"0": "x"}}', ["columns text, label, not rows", 'orient="records"']),
+        ('{"train": [{"a": 1}], "test": [{"a": 2}]}', ["arrays under train, test", "save each array as a file"]),
+        ('{"a": [1], "b": [1, 2]}', ["arrays under a, b"]),
         ('{"a": 1}', ["found:   no array", "an object that holds one array"]),
     ],
 )
@@ -89,3 +92,21 @@ def test_a_key_that_stands_twice_loses_no_value(tmp_path):
     assert good.table == {"text": "c"}
     with pytest.raises(DataError, match="the key 'n' stands twice"):
         read(tmp_path, "a.json", '[{"text": {"n": 1, "n": 2}}]')
+
+
+@pytest.mark.parametrize("orient", ["columns", "split", "table", "records", "index", "list"])
+def test_columns_as_pandas_writes_them(tmp_path, orient):
+    frame = pd.DataFrame(ROWS)
+    text = json.dumps(frame.to_dict("list")) if orient == "list" else frame.to_json(orient=orient)
+    rows = read(tmp_path, "a.json", text)
+    wanted = [{"index": at, **row} for at, row in enumerate(ROWS)] if orient == "table" else ROWS
+    assert [row.table for row in rows] == wanted
+    assert not any(row.broken for row in rows)
+
+
+@pytest.mark.parametrize("by_row", [True, False])
+def test_rows_or_columns_by_names(tmp_path, by_row):
+    tables = {f"q{n}": {"text": f"t{n}", "label": "x"} for n in range(5)}
+    columns = {name: {key: table[name] for key, table in tables.items()} for name in ("text", "label")}
+    rows = read(tmp_path, "a.json", json.dumps(tables if by_row else columns))
+    assert [row.table for row in rows] == list(tables.values())
