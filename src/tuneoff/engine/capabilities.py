@@ -27,7 +27,8 @@ from tuneoff.models.base import Base
 __all__ = ["Capabilities", "Check", "capabilities", "paths_line"]
 
 BOUND, BOUND_16_BITS = 1e-3, 0.1
-"how far the states of two paths may differ, as a share of the largest one"
+"""How far the states of two paths may differ, root mean square against theirs. SmolLM2 in bfloat16: 0.02 between paths
+that are equal, 0.17 where positions are off by one, 0.5 where rows see each other."""
 FIRST = "it needs packed rows"
 TITLES = {
     "packed_rows": "packed rows",
@@ -130,11 +131,11 @@ def _checked(check: Callable[[], Check]) -> Check:
 def _equal(right: Tensor, made: Tensor) -> Check:
     right = right[-len(made) :]
     bound = BOUND if right.dtype.itemsize >= 4 else BOUND_16_BITS
-    apart = float((made - right).abs().amax() / right.abs().amax())
+    apart = float((made - right).float().square().mean().sqrt() / right.float().square().mean().sqrt())
     if apart <= bound:  # False for NaN
         return Check(True)
     dtype = str(right.dtype).removeprefix("torch.")
-    return Check(False, f"its states differ by {apart:.2g} of the largest one in {dtype}, {bound:g} is allowed")
+    return Check(False, f"its states differ by {100 * apart:.2g} % in {dtype}, {100 * bound:g} % is allowed")
 
 
 def _quicker(probe: CapabilityProbe) -> Check:

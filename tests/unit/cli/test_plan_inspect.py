@@ -49,6 +49,7 @@ def test_the_plan_advises(study):
     for factor in ("data alignment", "task uniqueness", "data quantity", "compute", "limits"):
         assert f"\n{factor} " in text
     assert "bits per byte" in text
+    assert "fast paths: packed rows, last layer where read, upper layers alone; not: fused attention (it needs" in text
     assert "zero_shot (calibrated): accuracy" in text
     assert "24 training records; 2 classes, 12 records per class" in text
     assert "one job of each arm: majority" in text
