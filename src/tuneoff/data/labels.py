@@ -4,37 +4,50 @@
 """
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from tuneoff.core.errors import DataError
 from tuneoff.data.record import Record
+from tuneoff.data.spelling import look
 
-__all__ = ["are_codes", "check_labels", "guess_kind", "label_set", "refuse_label_sets"]
+__all__ = ["are_codes", "check_labels", "check_sides", "guess_kind", "label_set", "labels_listed", "refuse_label_sets"]
 
-CODE = re.compile(r"[-+]?\d+([.,]\d+)?|.{1,2}")
+# a number, or a sign of one or two characters, or a letter with a number: 3, -1, 2.5, 50 %, ++, A1
+CODE = re.compile(r"[-+]?\d+([.,/]\d+)?\s?%?|[!-/:-@\[-`{-~]{1,2}|[^\W\d_]\d+|\d+[^\W\d_]")
+WORDS_OF_ONE_LETTER = ("CJK", "HANGUL SYLLABLE", "YI SYLLABLE", "NUSHU", "TANGUT")
 MOST_LABELS = 50
 LONGEST_LABEL = 40
 
 
 def guess_kind(targets: Sequence[str]) -> Literal["choice", "text"]:
     """choice where at most 50 distinct short answers repeat (five records each, on average), else text."""
-    distinct = set(targets)
+    distinct = set(map(look, targets))
     few = len(distinct) <= min(MOST_LABELS, max(2, len(targets) / 5))
     repeat = len(distinct) < len(targets)
     return "choice" if few and repeat and all(len(target) <= LONGEST_LABEL for target in distinct) else "text"
 
 
 def are_codes(labels: Sequence[str]) -> bool:
-    """Whether all labels are numbers or of at most two characters: a model cannot know what they mean."""
-    return all(CODE.fullmatch(label) for label in labels)
+    """Whether all labels are numbers, signs, or letters of an alphabet alone: a model cannot know what they mean.
+
+    Two letters are a word (ja, no), and so is one Chinese character.
+    """
+    return all(_is_code(look(label)) for label in labels)
+
+
+def _is_code(label: str) -> bool:
+    if len(label) != 1 or not label.isalpha():
+        return bool(CODE.fullmatch(label))
+    return not unicodedata.name(label, "").startswith(WORDS_OF_ONE_LETTER)
 
 
 def label_set(records: Sequence[Record], labels: Mapping[str, str] | Sequence[str], where: str) -> tuple[str, ...]:
     """The labels in their order: as the person lists them, else sorted. Raises DataError for codes without words."""
     if labels:
-        return tuple(dict.fromkeys(labels.values() if isinstance(labels, Mapping) else labels))
+        return tuple(labels_listed(labels))
     found = tuple(sorted({record.target for record in records}))
     if are_codes(found):
         words = ", ".join(f'"{code}" = "..."' for code in found)
@@ -46,6 +59,30 @@ def label_set(records: Sequence[Record], labels: Mapping[str, str] | Sequence[st
             '\nor, where the answers are to be written out: kind = "text"',
         )
     return found
+
+
+def labels_listed(labels: Mapping[str, str] | Sequence[str]) -> list[str]:
+    """What a person names in [data] labels, in order; of spellings that look alike the first."""
+    names = labels.values() if isinstance(labels, Mapping) else labels
+    kept: dict[str, str] = {}
+    for name in names:
+        kept.setdefault(look(name), name)
+    return list(kept.values())
+
+
+def check_sides(splits: Mapping[str, Sequence[Record]], where: str) -> None:
+    """Raise DataError where the training or the test records all have one answer: nothing is learned, or judged."""
+    for name in ("train", "test"):
+        found = {record.target for record in splits[name]}
+        if len(found) == 1:
+            label = next(iter(found))
+            why = "who always says it is right" if name == "test" else "there is nothing to tell it from"
+            raise DataError(
+                f"all {len(splits[name])} {name} records have the same answer {label!r}: {why}",
+                where=where,
+                fix=f"give {name} records of at least two labels: a larger share or limit, another file, or a group "
+                "column\nwhose groups do not hold one label each",
+            )
 
 
 def refuse_label_sets(answers: Sequence[Any], kind: str, where: str) -> None:

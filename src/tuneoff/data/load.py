@@ -3,29 +3,30 @@
     data = load_data(path="tickets.jsonl", folder="/home/ann/support")
     data.report.summary()[0] == "1,204 train, 301 validation, 498 test records"
 
-The order: read, drop duplicates, join equal contents to one group, remove from train (and validation) what stands
-in the test file, cut what has no file of its own, check the labels, apply the limits.
+The order: read, join labels that look alike, drop duplicates, join equal contents to one group, remove from train (and
+validation) what stands in the test file, check the labels, cut what has no file of its own, apply the limits.
 """
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from string import ascii_uppercase
 from typing import Literal
 
 from tuneoff.core.errors import DataError
 from tuneoff.data.dedup import drop_duplicates, drop_leaked, join_groups
-from tuneoff.data.labels import check_labels, guess_kind, label_set
+from tuneoff.data.labels import check_labels, check_sides, guess_kind, label_set, labels_listed
+from tuneoff.data.notes import counted, label_notes, size_notes, spelling_notes
 from tuneoff.data.read import Table, read_table
 from tuneoff.data.record import Record
 from tuneoff.data.shapes import Shape, label_texts
-from tuneoff.data.split import cut, in_order
+from tuneoff.data.spelling import one_spelling
+from tuneoff.data.split import complete, cut, in_order
 
 __all__ = ["SPLITS", "Data", "DataReport", "load_data"]
 
 SPLITS = ("train", "validation", "test")
-FEW_TEST_RECORDS = 150
 
 Parts = dict[str, list[Record]]
 
@@ -37,8 +38,8 @@ class DataReport:
     read: per file, before anything was removed. sizes: per split, at the end. labels: per split, label to count
     (empty for free text). duplicates: removed; alike: how many of them differ from the record that is kept in case
     or white space. contradicting: contents, equal to the letter, that stand with more than one answer. leaked,
-    leaked_groups: removed from train or validation because their group stands in a split that is judged on. unused: per
-    file, the columns that no record is made from.
+    leaked_groups: removed from train or validation because their group stands in a split that is judged on. moved: into
+    a split that would have lacked their label. unused: per file, the columns that no record is made from.
     """
 
     read: Mapping[str, int]
@@ -48,6 +49,7 @@ class DataReport:
     contradicting: int = 0
     leaked: int = 0
     leaked_groups: int = 0
+    moved: int = 0
     labels: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     unused: Mapping[str, Sequence[str]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
@@ -60,9 +62,11 @@ class DataReport:
             lines.append(_duplicates(self.duplicates, self.alike))
         if self.leaked:
             lines.append(
-                f"{_counted(self.leaked, 'record')} ({_counted(self.leaked_groups, 'group')}) removed from training or "
+                f"{counted(self.leaked, 'record')} ({counted(self.leaked_groups, 'group')}) removed from training or "
                 "validation: also in what is judged on"
             )
+        if self.moved:
+            lines.append(f"{counted(self.moved, 'record')} moved to splits that would have lacked a label")
         return [*lines, *_unused(self.unused), *self.warnings]
 
 
@@ -109,16 +113,19 @@ def load_data(
     read = {name: read_table(file, folder=folder, **columns) for name, file in files.items()}
     shape = read["train"].shape
     labels = labels or _letters(read.values(), kind)
-    distinct = {name: drop_duplicates(table.records) for name, table in read.items()}
+    kind = _kind(kind, labels, [table.records for table in read.values()])
+    records, spelled = _one_spelling(read, labels) if kind == "choice" else _as_read(read)
+    distinct = {name: drop_duplicates(part) for name, part in records.items()}
     parts = join_groups({name: part.records for name, part in distinct.items()}, named=bool(group))
     parts, leaked, leaked_groups = _without_leaks(parts)
     everything = [record for part in parts.values() for record in part]
     where = ", ".join(files.values())
-    kind = _kind(kind, labels, everything)
     words = _labels(everything, labels, where) if kind == "choice" else ()
-    parts = _split(parts, shares, where)
+    parts, moved = _split(parts, shares, where, stratified=kind == "choice")
     limits = {"train": train_records, "validation": validation_records, "test": test_records}
     used = {name: _limited(parts[name], limits[name], kind) for name in SPLITS}
+    if kind == "choice":
+        check_sides(used, where)
     contradicting = sum(part.contradicting for part in distinct.values())
     report = DataReport(
         read={files[name]: len(table.records) for name, table in read.items()},
@@ -129,8 +136,14 @@ def load_data(
         contradicting=contradicting,
         leaked=leaked,
         leaked_groups=leaked_groups,
+        moved=moved,
         labels={name: _counts(used[name], words) for name in SPLITS} if kind == "choice" else {},
-        warnings=tuple(_warnings(parts, used, limits, words, contradicting)),
+        warnings=(
+            *spelled,
+            *_contradictions(contradicting),
+            *size_notes(parts, used, limits),
+            *label_notes(used, words),
+        ),
     )
     return Data(**{name: tuple(used[name]) for name in SPLITS}, kind=kind, labels=words, shape=shape, report=report)
 
@@ -189,12 +202,32 @@ def _without_leaks(parts: Parts) -> tuple[Parts, int, int]:
     return {name: kept[name] for name in SPLITS if name in kept}, leaked, groups
 
 
-def _kind(kind: str, labels: Mapping[str, str] | Sequence[str], records: Sequence[Record]) -> str:
+def _kind(kind: str, labels: Mapping[str, str] | Sequence[str], parts: Sequence[Sequence[Record]]) -> str:
     if kind == "text" and labels:
         raise DataError('[data] has labels, and kind = "text"', fix='remove the labels, or write kind = "choice"')
     if kind != "auto":
         return kind
-    return "choice" if labels else guess_kind([record.target for record in records])
+    if labels:
+        return "choice"
+    return guess_kind([record.target for part in parts for record in drop_duplicates(part).records])
+
+
+def _as_read(read: Mapping[str, Table]) -> tuple[Parts, list[str]]:
+    return {name: table.records for name, table in read.items()}, []
+
+
+def _one_spelling(read: Mapping[str, Table], labels: Mapping[str, str] | Sequence[str]) -> tuple[Parts, list[str]]:
+    """(the records, with one spelling for labels that look alike, what to say of it)."""
+    found = [record.target for table in read.values() for record in table.records]
+    spelled = one_spelling(found, labels_listed(labels))
+    parts = {
+        name: [
+            replace(record, target=spelled[record.target], id="") if record.target in spelled else record
+            for record in table.records
+        ]
+        for name, table in read.items()
+    }
+    return parts, spelling_notes(spelled, found)
 
 
 def _labels(records: Sequence[Record], labels: Mapping[str, str] | Sequence[str], where: str) -> tuple[str, ...]:
@@ -202,7 +235,8 @@ def _labels(records: Sequence[Record], labels: Mapping[str, str] | Sequence[str]
     return label_set(records, labels, where)
 
 
-def _split(parts: Parts, shares: Sequence[float], where: str) -> Parts:
+def _split(parts: Parts, shares: Sequence[float], where: str, stratified: bool) -> tuple[Parts, int]:
+    """(all splits, how many records were moved so that none lacks a label)."""
     if len(shares) != 3 or abs(sum(shares) - 1) > 1e-6:
         raise DataError(
             "[data] shares must be three numbers that add up to 1 (train, validation, test)",
@@ -210,7 +244,9 @@ def _split(parts: Parts, shares: Sequence[float], where: str) -> Parts:
             fix="shares = [0.6, 0.15, 0.25]",
         )
     wanted = {name: share for name, share in zip(SPLITS, shares) if name == "train" or name not in parts}
-    whole = {**parts, **cut(parts["train"], wanted)}
+    own = cut(parts["train"], wanted)
+    own, moved = complete(own) if stratified else (own, 0)
+    whole = {**parts, **own}
     empty = [name for name in SPLITS if not whole[name]]
     if empty:
         sizes = ", ".join(f"{name} {len(whole[name])}" for name in SPLITS)
@@ -220,7 +256,7 @@ def _split(parts: Parts, shares: Sequence[float], where: str) -> Parts:
             found=f"{sizes}, in {len({r.group for part in whole.values() for r in part})} groups that stay whole",
             fix="add records, change [data] shares, or name a group column with more values",
         )
-    return whole
+    return whole, moved
 
 
 def _limited(records: list[Record], limit: int, kind: str) -> list[Record]:
@@ -233,46 +269,11 @@ def _counts(records: Sequence[Record], labels: Sequence[str]) -> dict[str, int]:
     return {label: counts[label] for label in labels}
 
 
-def _warnings(
-    parts: Parts, used: Parts, limits: Mapping[str, int], labels: Sequence[str], contradicting: int
-) -> list[str]:
-    notes = [
-        f"{name}_records asks for {limits[name]:,}, and the split has {len(parts[name]):,}: all are used"
-        for name in SPLITS
-        if limits[name] > len(parts[name])
-    ]
-    if contradicting:
-        notes.append(f"more than one answer for {_counted(contradicting, 'text')}: no arm can get all of them right")
-    if len(used["test"]) < FEW_TEST_RECORDS:
-        notes.append(
-            f"only {_counted(len(used['test']), 'test record')}: small differences between arms cannot be seen"
-        )
-    return notes + _label_warnings(used, labels)
-
-
-def _label_warnings(used: Parts, labels: Sequence[str]) -> list[str]:
-    seen = {name: {record.target for record in used[name]} for name in SPLITS}
-    notes = [
-        f"the label {label!r} is in the {name} records but in no training record: a trained arm cannot learn it"
-        for name in ("validation", "test")
-        for label in labels
-        if label in seen[name] - seen["train"]
-    ]
-    notes += [
-        f"the label {label!r} is in no record" for label in labels if not any(label in seen[name] for name in SPLITS)
-    ]
-    folded = Counter(label.casefold() for label in labels)
-    twins = [label for label in labels if folded[label.casefold()] > 1]
-    if twins:
-        notes.append(f"some labels differ in capital letters only: {', '.join(twins)}")
-    return notes
+def _contradictions(count: int) -> list[str]:
+    return [f"more than one answer for {counted(count, 'text')}: no arm can get all of them right"] if count else []
 
 
 def _duplicates(count: int, alike: int) -> str:
     if not alike:
-        return f"{_counted(count, 'exact duplicate')} removed"
-    return f"{_counted(count, 'duplicate')} removed, {alike:,} of them different in capitals or white space only"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+        return f"{counted(count, 'exact duplicate')} removed"
+    return f"{counted(count, 'duplicate')} removed, {alike:,} of them different in capitals or white space only"

@@ -22,6 +22,7 @@ from tuneoff.core.errors import DataError, nearest
 from tuneoff.data.conversation import history_of, transcript, turns_of
 from tuneoff.data.options import OPTION_ANSWERS, Options, options_among
 from tuneoff.data.record import Message, Record, Unusable
+from tuneoff.data.spelling import look
 from tuneoff.data.values import json_value
 
 __all__ = [
@@ -369,6 +370,9 @@ def _before(table: Mapping[str, Any], shape: Shape, turns: Sequence[Message]) ->
 def _word(target: str, labels: Mapping[str, str] | Sequence[str]) -> str:
     if not labels:
         return target
+    if target not in labels:
+        seen = look(target)
+        target = next((label for label in labels if look(label) == seen), target)
     if target not in labels:
         hint = nearest(target, labels)
         raise Unusable(f"the answer {target!r} is not in [data] labels{'; ' + hint if hint else ''}")

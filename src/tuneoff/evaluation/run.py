@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from tuneoff.core import plugins
+from tuneoff.core.errors import DataError
 from tuneoff.data.record import Record
 from tuneoff.data.task import Task
 from tuneoff.engine.attach import Worn
@@ -24,8 +25,9 @@ from tuneoff.engine.loss import answer_loss
 from tuneoff.engine.score import score_choices
 from tuneoff.evaluation.answer import read_text
 from tuneoff.evaluation.metric import Answer, Metric
+from tuneoff.models.chat import Chat
 
-__all__ = ["answer_examples", "choice_answers", "label_prior", "metric_named", "pooled"]
+__all__ = ["answer_examples", "check_label_ids", "choice_answers", "label_prior", "metric_named", "pooled"]
 
 Scorer = Callable[[Worn, Sequence[Sequence[int]], Sequence[Sequence[int]]], Tensor]
 
@@ -50,6 +52,19 @@ def answer_examples(
     else:
         answers = _written_answers(worn, task, examples, cache, known)
     return answers if known else [replace(answer, nll=None) for answer in answers]
+
+
+def check_label_ids(chat: Chat, labels: Sequence[str]) -> None:
+    """Raise DataError where two labels are the same tokens to the model: one of them could never be chosen."""
+    named: dict[tuple[int, ...], str] = {}
+    for label in labels:
+        other = named.setdefault(tuple(chat.answer_ids(label)), label)
+        if other != label:
+            raise DataError(
+                f"the labels {other!r} and {label!r} are the same tokens to this model",
+                found=f"{other!a} and {label!a}",
+                fix=f"give one another word under [data.labels]: {other!r} = ..., {label!r} = ...",
+            )
 
 
 def label_scores(

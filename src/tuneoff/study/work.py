@@ -29,6 +29,7 @@ from tuneoff.engine.train import Trainee, train
 from tuneoff.evaluation.metric import Answer
 from tuneoff.evaluation.run import (
     answer_examples,
+    check_label_ids,
     distribution_answers,
     label_prior,
     label_scores,
@@ -82,6 +83,7 @@ class Worker:
     """
 
     def __init__(self, plan: Plan, base: Base, folder: Path, cache_bytes: int | None = None):
+        check_label_ids(base.chat, plan.task.labels)
         self.plan, self.base, self.folder = plan, base, folder
         self.cache = ContextCache(cache_bytes, base.device, folder=folder / "contexts")
         longest = longest_answer(plan, base.chat)

@@ -296,3 +296,68 @@ def test_labels_may_be_given_as_numbers(load):
     tables = [{"text": f"message {n}", "label": [1, 5.0, "1", "5"][n % 4]} for n in range(60)]
     assert load({"data": tables}, labels=[1, 5]).labels == ("1", "5")
     assert load({"data": tables}, labels={1: "bad", 5: "good"}).labels == ("bad", "good")
+
+
+def test_a_rare_label_stands_on_both_sides(load):
+    for start in range(0, 60, 6):  # whatever the hashes of its records say
+        rare = [{"text": f"stolen card {n}", "label": "fraud"} for n in range(start, start + 5)]
+        data = load({"data": [*rows(300), *rare]})
+        assert all(data.report.labels[name]["fraud"] for name in SPLITS)
+        assert not any("fraud" in warning for warning in data.report.warnings)
+        moved = f"{data.report.moved} record{'' if data.report.moved == 1 else 's'} moved to splits that would have"
+        assert any(moved in line for line in data.report.summary()) == bool(data.report.moved)
+
+
+def test_a_split_without_a_label_is_named(load):
+    files = {"train": [*rows(200), *rows(9, 900, ("fraud",))], "validation": rows(30, 500), "test": rows(160, 1000)}
+    warnings = load(files).report.warnings
+    assert "the label 'fraud' is in no test record: nothing will be known of how well it is answered" in warnings
+    assert "the label 'fraud' is in no validation record: arms are chosen without a look at it" in warnings
+    more = [row for n, word in enumerate(("fraud", "theft", "loss", "fire")) for row in rows(9, 900 + 9 * n, (word,))]
+    warnings = load({**files, "train": [*rows(200), *more]}).report.warnings
+    words = (
+        "4 labels ('fire', 'fraud', 'loss' and 1 more) are in no test record: nothing will be known of how well they"
+    )
+    assert any(warning.startswith(words) for warning in warnings)
+
+
+def test_a_test_set_of_one_label_judges_nothing(load):
+    text = message(load, {"train": rows(200), "test": rows(160, 1000, ("refund",))})
+    assert text.startswith("all 160 test records have the same answer 'refund': who always says it is right")
+
+
+def test_labels_that_look_alike_are_one_everywhere(load):
+    spellings = ("bank loan", "bank\u00a0loan", "bank loan\u200b", "refund")
+    data = load({"data": rows(400, labels=spellings)})
+    assert data.labels == ("bank loan", "refund")
+    assert {record.target for part in (data.train, data.validation, data.test) for record in part} == set(data.labels)
+    (note,) = [warning for warning in data.report.warnings if "look alike" in warning]
+    assert "'bank loan' was also spelled 'bank loan\\u200b' (100 records), 'bank\\xa0loan' (100 records)" in note
+    twice = load({"data": [*rows(300, labels=spellings[::3]), {"text": "message 0", "label": spellings[1]}]})
+    assert (twice.report.duplicates, twice.report.contradicting) == (1, 0)
+
+
+def test_listed_labels_are_found_in_every_spelling(load):
+    data = load({"data": rows(400, labels=("bank\u00a0loan", "refund"))}, labels=["refund", "bank loan"])
+    assert data.labels == ("refund", "bank loan")
+    coded = load({"data": rows(400, labels=("e\u0301", "x"))}, labels={"\u00e9": "bank loan", "x": "refund"})
+    assert {record.target for record in coded.train} == {"bank loan", "refund"}
+
+
+def test_short_words_are_no_codes(load):
+    assert load({"data": rows(600, labels=("ja", "no"))}).labels == ("ja", "no")
+
+
+def test_labels_that_differ_in_the_form_of_letters(load):
+    data = load({"data": rows(600, labels=("refund", "\uff52efund", "lost"))})
+    assert "some labels differ in the form of letters only: refund, \uff52efund" in data.report.warnings
+
+
+def test_capitals_that_are_the_answer_contradict_nothing(load):
+    tables = [{"text": f"Message {n}", "label": "calm"} for n in range(80)]
+    tables += [{"text": f"MESSAGE {n}", "label": "shouted"} for n in range(80)]
+    data = load({"data": tables})
+    assert (data.report.duplicates, data.report.contradicting) == (0, 0)
+    assert not any("more than one answer" in warning for warning in data.report.warnings)
+    where = {name: {r.text.lower() for r in getattr(data, name)} for name in SPLITS}
+    assert not where["train"] & where["test"]

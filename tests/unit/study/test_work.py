@@ -7,7 +7,7 @@ import torch
 
 from tiny_study import put_rows, rows, table
 from tuneoff.core.cost import Cost
-from tuneoff.core.errors import ConfigError
+from tuneoff.core.errors import ConfigError, DataError
 from tuneoff.core.rungs import LAST
 from tuneoff.engine.learner import Check
 from tuneoff.models.base import Base
@@ -358,3 +358,13 @@ def test_how_many_records_were_cut_is_told(worker):
 def test_nothing_is_told_where_all_fits(worker):
     work = worker("zero_shot")
     assert work.fit(job(work, "zero_shot")).shortened == ""
+
+
+def test_labels_that_the_model_cannot_tell_apart_stop_before_any_job(worker):
+    from tokenizers import normalizers
+
+    net, tokenizer = tiny_model("llama")
+    tokenizer.backend_tokenizer.normalizer = normalizers.Lowercase()
+    made = worker("zero_shot", tables=[{"text": f"t {n}", "label": ("Refund", "refund")[n % 2]} for n in range(80)])
+    with pytest.raises(DataError, match="the labels 'Refund' and 'refund' are the same tokens to this model"):
+        Worker(made.plan, Base(net, tokenizer, fingerprint="tiny"), made.folder)
