@@ -6,7 +6,7 @@
 What these libraries hold is told by what an object can do, so that none of them is imported.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tuneoff.core.errors import DataError
@@ -24,8 +24,23 @@ ROWS = "a list of mappings such as {'text': ..., 'label': ...}, a DataFrame or a
 def rows_of(data: Any) -> list[Any]:
     """One mapping per row, its values as JSON has them (see json_value); a row that is no mapping stays as it is.
 
-    Raises DataError where the whole is no list of rows.
+    Raises DataError where the whole is no list of rows, and for rows with half a character in them, all together.
     """
+    rows = _rows(data)
+    _refuse(rows, lambda row: half_character(row if isinstance(row, Mapping) else {"text": row}))
+    return rows
+
+
+def tables_of(data: Any) -> list[dict[str, Any]]:
+    """The same, where every row must be a mapping of values that a file of JSON can hold."""
+    rows = _rows(data)
+    if not rows:
+        raise DataError("no rows were given", allowed=ROWS)
+    _refuse(rows, _unusable)
+    return rows
+
+
+def _rows(data: Any) -> list[Any]:
     if isinstance(data, str | bytes | Mapping):
         raise _no_rows(data)
     tables = _from_library(data)
@@ -36,17 +51,10 @@ def rows_of(data: Any) -> list[Any]:
     return [_mapping(row) for row in data]
 
 
-def tables_of(data: Any) -> list[dict[str, Any]]:
-    """The same, where every row must be a mapping of values that a file of JSON can hold.
-
-    Raises DataError for the rows that are not, all of them together; they are counted from 1.
-    """
-    rows = rows_of(data)
-    if not rows:
-        raise DataError("no rows were given", allowed=ROWS)
-    bad = [(f"{GIVEN}:{line}", why) for line, row in enumerate(rows, start=1) if (why := _unusable(row))]
+def _refuse(rows: Sequence[Any], why_not: Callable[[Any], str]) -> None:
+    """Report the rows that cannot be used, counted from 1."""
+    bad = [(f"{GIVEN}:{number}", why) for number, row in enumerate(rows, start=1) if (why := why_not(row))]
     report_bad_rows(GIVEN, bad, len(rows))
-    return rows
 
 
 def _unusable(row: Any) -> str:
@@ -109,8 +117,16 @@ def _mapping(row: Any) -> Any:
 
 def _no_rows(data: Any) -> DataError:
     if not isinstance(data, Mapping):
-        return DataError("these are no rows", found=f"a {type(data).__name__}", allowed=ROWS)
-    parts = [key for key, part in data.items() if hasattr(part, "features")]
-    fix = f"give one of its parts: data[{parts[0]!r}]" if parts else "make rows of columns: pandas.DataFrame(data)"
+        fix = "put it into a list" if isinstance(data, str) else None
+        return DataError("these are no rows", found=f"a {type(data).__name__}", allowed=ROWS, fix=fix)
     found = f"a {type(data).__name__} with {', '.join(map(repr, list(data)[:10]))}"
-    return DataError("a mapping of names is no list of rows", found=found, allowed=ROWS, fix=fix)
+    return DataError("a mapping is no list of rows", found=found, allowed=ROWS, fix=_rows_instead(data))
+
+
+def _rows_instead(data: Mapping[str, Any]) -> str:
+    """What to write where a mapping was given: of splits, of columns, or one row."""
+    parts = [key for key, part in data.items() if hasattr(part, "features")]
+    if parts:
+        return f"give one of its parts: data[{parts[0]!r}]"
+    columns = all(hasattr(part, "__len__") and not isinstance(part, str) for part in data.values())
+    return "make rows of columns: pandas.DataFrame(data)" if columns else "put the one row into a list"

@@ -87,7 +87,8 @@ def test_texts_stay_texts():
     ("data", "words"),
     [
         ({"text": ["a"], "label": ["b"]}, ["a dict with 'text', 'label'", "pandas.DataFrame(data)"]),
-        ("a.csv", ["these are no rows", "a str", "a DataFrame or a Dataset"]),
+        ({"text": "a", "label": "b"}, ["a mapping is no list of rows", "put the one row into a list"]),
+        ("a.csv", ["these are no rows", "a str", "a DataFrame or a Dataset", "put it into a list"]),
         (5, ["these are no rows", "a int"]),
     ],
 )
@@ -107,6 +108,13 @@ def test_all_bad_rows_are_reported_together():
     assert "given rows:3  column 'photo' holds a bytes, which no text can stand for: leave the column out" in text
     assert "given rows:4  half a character (\\ud83d" in text
     assert "given rows:5  column 'x' holds a object" in text
+
+
+def test_half_a_character_in_what_is_asked():
+    with pytest.raises(DataError) as error:
+        rows_of(["whole 😀", "cut \ud83d", {"text": "cut \ud83d"}])
+    assert "2 of 3 rows cannot be used" in str(error.value)
+    assert "given rows:3  half a character (\\ud83d" in str(error.value)
 
 
 def test_no_rows_at_all():
