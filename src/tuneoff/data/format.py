@@ -17,7 +17,7 @@ from tuneoff.core.errors import DataError
 from tuneoff.core.files import written
 from tuneoff.core.text import decode
 
-__all__ = ["Format", "Row", "read_text", "write_text"]
+__all__ = ["Format", "Row", "check_name", "read_text", "write_text"]
 
 
 class Row(NamedTuple):
@@ -59,6 +59,14 @@ class Format:
     def write(self, path: str | Path, tables: Sequence[Mapping[str, Any]]) -> None:
         """The inverse of read, so that answers go back in the form that the records came in."""
         raise NotImplementedError
+
+
+def check_name(path: str | Path) -> None:
+    """Raise DataError where a file's name is no text: it could be written neither into a study file nor a report."""
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:
+        raise DataError("the name of the file is not UTF-8 text", where=ascii(str(path)), fix="rename it") from None
 
 
 def read_text(path: str | Path) -> str:

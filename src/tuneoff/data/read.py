@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from tuneoff.core import plugins
 from tuneoff.core.errors import DataError, nearest
-from tuneoff.data.format import Format, Row
+from tuneoff.data.format import Format, Row, check_name
 from tuneoff.data.labels import refuse_label_sets
 from tuneoff.data.record import Record, Unusable
 from tuneoff.data.shapes import Shape, find_shape, settle, to_record, unknown_column
@@ -167,6 +167,7 @@ def _more(reasons: Sequence[str]) -> list[str]:
 
 def read_rows(path: str, *, folder: str | Path = ".", format: str = "auto") -> Iterator[Row]:
     """The rows of a file, a folder or a hub id, broken ones included. Raises DataError where there are none."""
+    check_name(path)
     place = _place(path, Path(folder))
     empty = True
     for row in _format(path, place, Path(folder), format).read(place):

@@ -10,7 +10,7 @@ from typing import Any
 
 from tuneoff.core.errors import DataError, nearest
 from tuneoff.data.folder import data_files, format_of, is_of_files, split_named
-from tuneoff.data.format import Format, Row
+from tuneoff.data.format import Format, Row, check_name
 
 __all__ = ["Folder"]
 
@@ -25,6 +25,7 @@ class Folder(Format):
     def read(self, path: str | Path) -> Iterator[Row]:
         name, _, split = str(path).partition("#")
         for file in _files(Path(name), split):
+            check_name(file)
             for row in format_of(file)().read(file):
                 yield row._replace(file=file.relative_to(name).as_posix())
 

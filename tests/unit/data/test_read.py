@@ -1,6 +1,7 @@
 """Files are found, their format is told by the name, and all bad rows are reported together."""
 
 import json
+import os
 
 import pytest
 
@@ -97,6 +98,20 @@ def test_half_a_character_is_a_bad_row_like_others(put):
     text = message("a.jsonl", put("a.jsonl", {"text": "whole 😀", "label": "l"}, half, {"text": "x", "label": None}))
     assert text.startswith("2 of 3 rows cannot be used")
     assert "a.jsonl:2  half a character (\\ud83d, of an emoji for example) in column 'text'" in text
+    text.encode()
+
+
+@pytest.mark.parametrize("path", ["a\udce4.jsonl", "."])
+def test_a_name_that_is_no_text(tmp_path, path):
+    name = os.fsencode(tmp_path) + b"/a\xe4.jsonl"
+    try:
+        with open(name, "w") as file:
+            file.write('{"text": "x", "label": "l"}\n')
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    text = message(path, tmp_path)
+    assert "the name of the file is not UTF-8 text" in text
+    assert "a\\udce4.jsonl" in text
     text.encode()
 
 
