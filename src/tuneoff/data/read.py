@@ -14,6 +14,7 @@ from tuneoff.data.format import Format, Row, check_name
 from tuneoff.data.labels import refuse_label_sets
 from tuneoff.data.record import Record, Unusable
 from tuneoff.data.shapes import Shape, find_shape, settle, to_record, unknown_column
+from tuneoff.data.shards import check_answers
 from tuneoff.data.values import half_character
 
 __all__ = [
@@ -115,6 +116,8 @@ def _records(
         raise unknown_column(group, columns_of(rows), path)
     if answered and shape.answer:
         refuse_label_sets([row.table.get(shape.answer) for row in rows], "choice" if labels else kind, path)
+        if not labels:
+            check_answers(rows, shape.answer, path)
     records, bad = [], []
     for row in rows:
         try:

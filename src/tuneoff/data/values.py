@@ -18,7 +18,7 @@ from typing import Any
 
 __all__ = ["as_text", "half_character", "json_value"]
 
-WRITTEN_OUT = (decimal.Decimal, datetime.date, datetime.time, uuid.UUID, pathlib.PurePath)
+WRITTEN_OUT = (datetime.date, datetime.time, uuid.UUID, pathlib.PurePath)
 HALVES = range(0xD800, 0xE000)  # UTF-16 writes a character beyond the first 65,536 as two of these
 
 
@@ -71,6 +71,8 @@ def _text(value: Any) -> Any:
         return datetime.datetime.isoformat(value, " ")  # pandas' own way to write it has nanoseconds
     if isinstance(value, datetime.timedelta):
         return datetime.timedelta.__str__(value)  # "1 day, 0:00:00", where pandas writes "1 days 00:00:00"
+    if isinstance(value, decimal.Decimal):
+        return f"{value:f}"  # never 1E+2
     pandas = type(value).__module__.partition(".")[0] == "pandas"  # a period, an interval
     return str(value) if pandas or isinstance(value, WRITTEN_OUT) else value
 

@@ -39,6 +39,7 @@ from tuneoff.data.values import as_text, half_character, json_value
         (pd.NaT, None),
         (pd.NA, None),
         (decimal.Decimal("4.40"), "4.40"),
+        (decimal.Decimal("1E+2"), "100"),
         (decimal.Decimal("NaN"), None),
         (datetime.date(2024, 1, 2), "2024-01-02"),
         (datetime.time(9, 30), "09:30:00"),

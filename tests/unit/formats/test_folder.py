@@ -127,3 +127,27 @@ def test_what_the_datasets_library_knows_better(put, tmp_path):
     ]  # fmt: skip
     hub = plugins.load("formats", "hf_dataset")
     assert [hub.accepts(str(tmp_path / name)) for name in ("saved", "card", "plain")] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "refused"),
+    [
+        ([0, 1, 0, 1], ["good", "good", "bad", "bad"], True),
+        (["0", "1", "0", "1"], ["good", "good", "bad", "bad"], True),
+        ([0, 1, 0, 1], ["0", "1", "1", "0"], False),
+        ([0, 1, 2, 3], ["an answer", "and another", "a third", "a fourth"], False),
+        ([True, False] * 2, ["true", "false"] * 2, False),
+    ],
+)
+def test_labels_that_are_numbers_in_one_file_and_words_in_another(put, first, second, refused):
+    put("shards/part-0.jsonl", *({"text": f"a{n}", "label": label} for n, label in enumerate(first)))
+    folder = put("shards/part-1.jsonl", *({"text": f"b{n}", "label": label} for n, label in enumerate(second)))
+    if not refused:
+        assert len(read_records("shards", folder=folder)) == 8
+        return
+    with pytest.raises(DataError) as error:
+        read_records("shards", folder=folder)
+    assert "column 'label' holds numbers in some files and words in others" in str(error.value)
+    assert f"{first[0]!r} in part-0.jsonl, 'good' in part-1.jsonl" in str(error.value)
+    codes = {"0": "bad", "1": "good", "good": "good", "bad": "bad"}
+    assert {record.target for record in read_records("shards", folder=folder, labels=codes)} == {"good", "bad"}
