@@ -11,16 +11,29 @@ from pathlib import Path
 
 from tuneoff.core.files import write_text
 from tuneoff.report import plots
-from tuneoff.report.beside import FIGURES
 from tuneoff.report.facts import Facts, facts
 from tuneoff.report.folder import PAGE, open_ledger, read_verdict
 from tuneoff.report.glossary import explained
 from tuneoff.report.sizes import crossings
-from tuneoff.report.words import COSTS, Measure, chooses, count, probability, says, seconds, tried
+from tuneoff.report.tables import tables
+from tuneoff.report.words import COSTS, Measure, chooses, marks, seconds, tried
 
 __all__ = ["page", "write_report"]
 
 HERE = Path(__file__).parent
+HEADING = "Study"
+KEYS = {
+    "task": "data file",
+    "kind": "answers",
+    "measured_on": "Data",
+    "decision": "What settles the choice",
+    "cost": "cost that counts first",
+    "prefer": "of arms tied for best",
+    "machine": "Machine",
+    "forward_tokens_per_s": "tokens per second, forward",
+    "paths": "Fast paths",
+}
+"what keys of the verdict's facts are called where their own name is the program's"
 SAID_ELSEWHERE = ("up", "finalists", "constant", "smallest_visible", "unchecked", "front", "trials", "sizes")
 
 
@@ -44,15 +57,19 @@ def page(facts: Facts) -> str:
     from plotly.offline import get_plotlyjs
 
     room = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    room.filters |= {"seconds": seconds, "count": count, "probability": probability, "says": says}
+    room.filters |= {"seconds": seconds}
     scripts = {"plotly": get_plotlyjs(), "script": (HERE / "page.js").read_text(encoding="utf-8")}
+    decision = facts.verdict.facts["decision"]
     return room.get_template("page.html.jinja").render(
         facts=facts,
         verdict=facts.verdict,
         measure=facts.measure,
         costs=COSTS,
-        beside=FIGURES,
-        chooses=chooses(facts.verdict.facts["decision"]),
+        tables=tables(facts),
+        marks={row.mark: marks(decision)[row.mark] for row in facts.judged},
+        measured_on=_measured_on(facts.verdict.facts),
+        contents=_contents(facts),
+        chooses=chooses(decision),
         arms=explained(row.standing.arm for row in facts.rows),
         tried=tried(facts.verdict.facts["trials"]),
         crossings=crossings(facts.verdict.facts["sizes"]),
@@ -62,6 +79,32 @@ def page(facts: Facts) -> str:
         policy=_policy(scripts.values()),
         **scripts,
     )
+
+
+def _measured_on(table: Mapping) -> str:
+    """What the scores are scores of."""
+    data = table.get("measured_on")
+    if not data:
+        return ""
+    train, validation, test = (f"{data[f'{split}_records']:,}" for split in ("training", "validation", "test"))
+    return f"{data['model']} · {train} training, {validation} validation, {test} test records"
+
+
+def _contents(facts: Facts) -> list[tuple[str, str]]:
+    """The sections that this page has: (anchor, words)."""
+    there = (
+        ("standings", "Results", True),
+        ("quality", "Quality and cost", True),
+        ("beside", "Latency and robustness", bool(facts.beside.columns)),
+        ("contrasts", "Differences", bool(facts.verdict.contrasts)),
+        ("curves", "Learning curves", bool(facts.curves)),
+        ("changes", "What would change this", bool(facts.changes)),
+        ("opinion", "Before training", facts.advised is not None),
+        ("examples", "Examples", True),
+        ("rerun", "Run it again", True),
+        ("reading", "How to read this", True),
+    )
+    return [(anchor, words) for anchor, words, wanted in there if wanted]
 
 
 def _figures(facts: Facts) -> dict:
@@ -81,17 +124,19 @@ def _policy(scripts) -> str:
 
 def _sections(table: Mapping, measure: Measure) -> dict[str, list[tuple[str, str]]]:
     """The verdict's facts as {heading: [(words, value)]}: nested tables become rows named by their path."""
-    sections = {"Study": []}
+    sections = {HEADING: []}
     for key, value in table.items():
         if key in SAID_ELSEWHERE:
             continue
-        if isinstance(value, Mapping):
-            sections[_plain(key).capitalize()] = _flat(value)
+        if key == "paths":
+            sections[_plain(key)] = [(path, f"not taken: {why}" if why else "taken") for path, why in value.items()]
+        elif isinstance(value, Mapping):
+            sections[_plain(key)] = _flat(value)
         elif key == "margin":
             words = f"{measure.shown(value):.2g} {measure.difference_unit}"
-            sections["Study"].append(("differences inside this are called practically equal", words))
+            sections[HEADING].append(("differences inside this are called practically equal", words))
         else:
-            sections["Study"].append((_plain(key), _shown(value)))
+            sections[HEADING].append((_plain(key), _shown(value)))
     return {heading: rows for heading, rows in sections.items() if rows}
 
 
@@ -104,7 +149,7 @@ def _flat(table: Mapping, path: str = "") -> list[tuple[str, str]]:
 
 
 def _plain(key: str) -> str:
-    return key.replace("_", " ")
+    return KEYS.get(key, key.replace("_", " "))
 
 
 def _shown(value: object) -> str:

@@ -12,14 +12,18 @@ theme before it draws. Names are escaped, because plotly reads HTML in its texts
 import math
 from collections.abc import Iterable, Sequence
 from html import escape
+from textwrap import wrap
 
-from tuneoff.report.facts import Axis, Facts, Row
+from tuneoff.report.facts import Axis, Facts, Point, Row
 from tuneoff.report.words import COSTS, Measure, marks
 
 __all__ = ["curves", "quality", "sizes", "standings"]
 
 COLOURS = {"recommended": "@accent", "winner": "@second", "tested": "@muted"}
 ARM_COLOURS = 8
+NAME_LETTERS = 22
+TOGETHER = 0.06
+"of the span of an axis: dots nearer than that share a label"
 DASHES = ("solid", "dash", "dot", "dashdot")
 
 
@@ -31,11 +35,18 @@ def standings(facts: Facts) -> dict:
         if any(row.mark == mark for row in facts.judged)
     ]
     names = [escape(row.standing.arm) for row in reversed(facts.judged)]
-    layout = _layout(facts.measure.title, "", height=130 + 40 * len(names))
-    layout["xaxis"]["ticksuffix"] = facts.measure.unit
+    unit = facts.measure.unit.strip()  # on the axis, not at each number: a phone has little room
+    layout = _layout(f"{facts.measure.title}, {unit}", "", height=90 + 40 * len(names))
+    layout["showlegend"] = False  # the page has the key
     layout["yaxis"] |= {"type": "category", "categoryorder": "array", "categoryarray": names, "showgrid": False}
+    layout["yaxis"] |= {"tickvals": names, "ticktext": [_folded(row.standing.arm) for row in reversed(facts.judged)]}
     layout["yaxis"]["range"] = [-0.6, len(names) - 0.4]
     return {"data": traces, "layout": layout}
+
+
+def _folded(name: str) -> str:
+    """A long name on several lines, broken between words."""
+    return "<br>".join(escape(line) for line in wrap(name, NAME_LETTERS, break_long_words=False)) or escape(name)
 
 
 def _dots(rows: Sequence[Row], mark: str, name: str, measure: Measure) -> dict:
@@ -82,7 +93,8 @@ def _against(axis: Axis, facts: Facts) -> dict:
     places = {value: write(value) for value in ticks} | ({zero: "0"} if zero else {})
     low, high = math.log10(min(places)), math.log10(max(places))
     room = max(0.12 * (high - low), 0.1)
-    layout = _layout(COSTS[axis.key].title, measure.title, height=420)
+    layout = _layout(COSTS[axis.key].title, measure.title, height=400)
+    layout["showlegend"] = False
     layout["yaxis"]["ticksuffix"] = measure.unit
     layout["xaxis"] |= {
         "type": "log",
@@ -91,6 +103,7 @@ def _against(axis: Axis, facts: Facts) -> dict:
         "range": [low - room, high + room],
     }
     traces = [_front(axis, measure, zero)] if axis.front else []
+    labels = _labels(axis.points, zero)
     for mark, colour in COLOURS.items():
         points = [point for point in axis.points if point.mark == mark]
         at = [point.cost or zero for point in points]
@@ -102,7 +115,7 @@ def _against(axis: Axis, facts: Facts) -> dict:
                     "name": said[mark],
                     "x": at,
                     "y": [measure.shown(point.mean) for point in points],
-                    "text": [escape(point.arm) for point in points],
+                    "text": [labels[point.arm] for point in points],
                     "textposition": [_side(math.log10(x), low, high) for x in at],
                     "textfont": {"color": "@ink"},
                     "cliponaxis": False,
@@ -127,6 +140,28 @@ def _front(axis: Axis, measure: Measure, zero: float | None) -> dict:
         "line": {"color": "@second", "width": 1.5, "dash": "dot", "shape": "hv"},
         "hoverinfo": "skip",
     }
+
+
+def _labels(points: Sequence[Point], zero: float | None) -> dict[str, str]:
+    """What stands beside each dot: of dots that lie together one has the names of all, the others none."""
+    places = {point.arm: (math.log10(point.cost or zero), point.mean) for point in points}
+    spans = [max(max(side) - min(side), 1e-9) for side in zip(*places.values())]
+    groups: list[list[str]] = []
+    for arm, place in places.items():
+        group = next((group for group in groups if _near(places[group[0]], place, spans)), None)
+        if group is None:
+            groups.append([arm])
+        else:
+            group.append(arm)
+    labels = dict.fromkeys(places, "")
+    for first, *others in groups:
+        more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+        labels[first] = escape(", ".join([first, *others[:1]])) + more
+    return labels
+
+
+def _near(a: tuple[float, float], b: tuple[float, float], spans: Sequence[float]) -> bool:
+    return all(abs(x - y) < TOGETHER * span for x, y, span in zip(a, b, spans))
 
 
 def _side(place: float, low: float, high: float) -> str:
@@ -223,15 +258,15 @@ def _layout(x: str, y: str, *, height: int) -> dict:
     axis = {"gridcolor": "@grid", "linecolor": "@grid", "zeroline": False, "automargin": True, "fixedrange": True}
     return {
         "height": height,
-        "margin": {"l": 16, "r": 24, "t": 48, "b": 48},
+        "margin": {"l": 16, "r": 24, "t": 24, "b": 40},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"color": "@ink", "family": "system-ui, sans-serif", "size": 14},
         "hoverlabel": {"align": "left"},
         "showlegend": True,
         "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "itemclick": False},
-        "xaxis": axis | {"title": {"text": escape(x)}},
-        "yaxis": axis | {"title": {"text": escape(y)}},
+        "xaxis": axis | {"title": {"text": escape(x), "standoff": 12}, "tickangle": 0, "nticks": 7},
+        "yaxis": axis | {"title": {"text": escape(y), "standoff": 12}},
     }
 
 

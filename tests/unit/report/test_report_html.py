@@ -15,7 +15,15 @@ class Page(HTMLParser):
 
     def __init__(self, text: str):
         super().__init__()
-        self.loads, self.handlers, self.scripts, self.headings, self.policy, self._in = [], [], 0, [], "", ""
+        self.loads, self.handlers, self.scripts, self.headings, self.policy, self._in, self._class = (
+            [],
+            [],
+            0,
+            [],
+            "",
+            "",
+            "",
+        )
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
@@ -28,10 +36,10 @@ class Page(HTMLParser):
         self.scripts += tag == "script"
         if table.get("http-equiv") == "Content-Security-Policy":
             self.policy = table["content"]
-        self._in = tag
+        self._in, self._class = tag, table.get("class")
 
     def handle_data(self, data):
-        if self._in in ("h1", "h2") and data.strip():
+        if (self._in in ("h1", "h2") or (self._in, self._class) == ("span", "arm")) and data.strip():
             self.headings.append(data.strip())
 
 
@@ -80,19 +88,24 @@ def test_figures_cannot_close_their_script(tmp_path):
 
 def test_verdict_comes_first_and_all_sections_follow(text):
     assert Page(text).headings == [
-        "tweets <b>& feelings</b>",
-        "Standings",
+        "Use",
+        "lora",
+        "Why",
+        "Keep in mind",
+        "Results",
         "Quality against cost",
-        "Learning curves",
         "Differences between arms",
+        "Learning curves",
         "What would change this",
-        "Where lora errs",
+        "Errors of lora",
         "Where the arms disagree",
-        "The data and the machine",
+        "Data, machine and settings",
         "Run it again",
         "How to read this page",
     ]
-    assert text.index("Tuning pays.") < text.index("<h2>Standings</h2>")
+    parts = ("tweets &lt;b&gt;", "lora wins: accuracy", 'id="plot-standings"', "<li>Tuning pays.</li>", "<h2>Results")
+    places = [text.index(part) for part in parts]
+    assert places == sorted(places), "the answer, the picture, the reasons, the evidence"
 
 
 def test_each_arm_stands_in_a_row_of_its_own(text):
@@ -103,7 +116,8 @@ def test_each_arm_stands_in_a_row_of_its_own(text):
 
 def test_unknown_is_not_zero(text):
     assert re.search(r'<th scope="row">gpu</th><td>not measured</td>', text)
-    assert re.search(r"few_shot</th>(<td[^>]*>[^<]*</td>){4}<td[^>]*>-</td>", text)
+    costs = text.partition("<summary>All costs")[2].partition("</details>")[0]
+    assert re.search(r"few_shot</th>\s*(<td[^>]*><span>[^<]*</span></td>){4}<td[^>]*><span>-</span></td>", costs)
 
 
 def test_without_texts_the_ids_stand_alone(tmp_path):
@@ -128,12 +142,12 @@ def test_no_verdict_no_page(tmp_path):
 
 
 def test_front_trials_and_changes_are_told(text):
-    assert re.search(r'<th scope="row">lora<span class="chip">front</span></th>', text)
-    assert "join the front under prompt tokens per request: lora." in text
-    assert "by family: peft 1 (lora 1); prompting 3 (few_shot 2, zero_shot 1)." in text
+    assert '<th scope="row">lora <span class="chip">Pareto front</span></th>' in text
+    assert "no arm is better for fewer prompt tokens per request than lora" in text
+    assert "Settings tried, each judged on validation records: peft 1 (lora 1); prompting 3 (few_shot 2, zero" in text
     assert "<li>A larger budget would have room for more: the second and third seed of full.</li>" in text
     assert "costs least: fewest prompt tokens per request, then the smallest artifact" in text
-    assert 'colspan="7">failed: out of memory' in text
+    assert 'colspan="6">failed: out of memory' in text
 
 
 def test_scores_and_ruled_out_arms(tmp_path):
@@ -149,8 +163,8 @@ def test_scores_and_ruled_out_arms(tmp_path):
     }
     judged = verdict(standings=rows, contrasts=(), facts={**verdict().facts, "decision": decision})
     text = write_report(finished(tmp_path, judged)).read_text(encoding="utf-8")
-    assert 'colspan="8">ruled out: 9 MB to keep, the limit is 5 (on validation: 90.0 %)' in text
-    assert '<th scope="col" class="num">score</th>' in text
-    assert '<td class="num">79.50</td>' in text
+    assert 'colspan="7">over a limit: 9 MB to keep, the limit is 5 (on validation: 90.0 %)' in text
+    assert '<th scope="col" class=num>score</th>' in text
+    assert 'data-head="score"><span>79.50</span>' in text
     assert "has the highest score: quality minus its costs" in text
     assert re.search(r"limits: max_artifact_mb</th><td>5</td>", text)

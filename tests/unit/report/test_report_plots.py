@@ -60,6 +60,25 @@ def test_zero_has_its_own_place_on_the_log_axis(made):
     assert set(others["x"]) == {min(axis["tickvals"])}
 
 
+def test_dots_that_lie_together_share_a_label(tmp_path):
+    rows = [standing(arm, mean) for arm, mean in (("lora", 0.812), ("zero_shot", 0.603), ("few_shot", 0.741))]
+    rows += [standing(f"{name} <b>", 0.604, cost=rows[1].cost) for name in ("twin", "third", "fourth")]
+    finished(tmp_path, verdict(standings=tuple(rows), contrasts=()))
+    made = facts(read_verdict(tmp_path), open_ledger(tmp_path), folder=tmp_path)
+    view = next(view for view in plots.quality(made) if view["name"] == "prompt tokens per request")
+    labels = [text for trace in view["figure"]["data"] for text in trace.get("text", ())]
+    assert sorted(labels) == ["", "", "", "few_shot", "lora", "zero_shot, twin &lt;b&gt; and 2 more"]
+
+
+def test_long_names_are_folded_between_words(tmp_path):
+    long = "instruction_tuning -> lora + soft_prompt_after"
+    finished(tmp_path, verdict(standings=(standing(long, 0.8), standing("a <b>", 0.7)), contrasts=()))
+    made = facts(read_verdict(tmp_path), open_ledger(tmp_path), folder=tmp_path)
+    axis = plots.standings(made)["layout"]["yaxis"]
+    assert axis["ticktext"] == ["a &lt;b&gt;", "instruction_tuning -&gt;<br>lora +<br>soft_prompt_after"]
+    assert axis["tickvals"] == axis["categoryarray"]
+
+
 def test_no_zero_on_an_axis_that_has_none(made):
     view = next(view for view in plots.quality(made) if view["name"] == "prompt tokens per request")
     assert "0" not in view["figure"]["layout"]["xaxis"]["ticktext"]
