@@ -51,9 +51,10 @@ class Study:
     def plan(self, arms=ARMS, **more):
         return make_plan(StudySpec.build({**table(arms, **more), "folder": str(self.folder)}, "study.toml"))
 
-    def conduct(self, arms=ARMS, *, retry=False, strict=False, **more):
+    def conduct(self, arms=ARMS, *, retry=False, strict=False, quick=False, **more):
         self.told = self.watch()
-        return conduct(self.plan(arms, **more), self.run, self.open, self.told, retry=retry, strict=strict)
+        asked = {"retry": retry, "strict": strict, "quick": quick}
+        return conduct(self.plan(arms, **more), self.run, self.open, self.told, **asked)
 
     def watch(self):
         return Told()

@@ -38,6 +38,7 @@ def compare(
     tables: Mapping[str, Any] | None = None,
     watch: Watch | None = None,
     strict: bool = False,
+    quick: bool = False,
 ) -> Verdict:
     """Race arms on data and return the verdict, which is also written into `out` with ledger and artifacts.
 
@@ -45,13 +46,14 @@ def compare(
     pandas DataFrame or a datasets.Dataset, whose values become text as those of a file do.
     tables: further tables of the study file, such as {"data": {"answer": "team"}, "train": {"epochs": 3}}.
     strict: stop where something fails that nobody expected, instead of going on without it and flagging the verdict.
-    Called again with the same arguments it goes on, or returns what is there.
+    quick: the race alone, without a recommendation before training and without latency, drift, robustness and
+    memorisation. Called again with the same arguments it goes on, or returns what is there.
     """
     spec = _spec(
         data, arms=arms, model=model, instruction=instruction, seeds=seeds, trials=trials, out=out, tables=tables
     )
     study_file = Path(data) if _is_study(data) else None
-    plan, asked = make_plan(spec), {"study_file": study_file, "strict": strict}
+    plan, asked = make_plan(spec), {"study_file": study_file, "strict": strict, "quick": quick}
     return conduct(plan, Path(out), lambda: open_checked(plan), watch, **asked)
 
 

@@ -33,9 +33,11 @@ AT_ONCE_S = 0.5
 HEADS = ("took", "validation", "left")
 
 
-def race(study: Path, out: Path | None = None, *, retry: bool = False, strict: bool = False) -> Path:
+def race(
+    study: Path, out: Path | None = None, *, retry: bool = False, strict: bool = False, quick: bool = False
+) -> Path:
     """Run a study file into its folder and paint the verdict. Returns the folder. retry: failed jobs too. strict: stop
-    where something fails that nobody expected."""
+    where something fails that nobody expected. quick: nothing beside the race."""
     from tuneoff.report.facts import facts
     from tuneoff.report.folder import open_ledger, texts_of
     from tuneoff.report.html import write_report
@@ -55,7 +57,7 @@ def race(study: Path, out: Path | None = None, *, retry: bool = False, strict: b
         console.print(visible(len(plan.data.test)))
     warnings.filterwarnings("ignore", category=BrokenPathWarning, append=True)  # `Shown.notice` says it
     with Shown(console, _measure(plan.task.metrics[0])) as shown:
-        asked = {"study_file": study, "retry": retry, "strict": strict}
+        asked = {"study_file": study, "retry": retry, "strict": strict, "quick": quick}
         verdict = conduct(plan, folder, lambda: open_checked(plan), shown, **asked)
     write_report(folder, texts_of(plan.data.validation))
     if not shown.jobs:

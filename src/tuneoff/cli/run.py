@@ -11,6 +11,9 @@ __all__ = ["run"]
 def run(
     study: Annotated[Path, typer.Argument(help="the study file")],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="the run folder; else runs/NAME")] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="the race and its verdict alone: no first opinion, no further figures")
+    ] = False,
     retry: Annotated[bool, typer.Option("--retry-failed", help="try jobs again that failed")] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="stop where something fails unexpectedly, instead of going on without it")
@@ -19,4 +22,4 @@ def run(
     """Run a study, go on with an interrupted one, or say that all is done."""
     from tuneoff.cli.progress import race
 
-    race(study, out, retry=retry, strict=strict)
+    race(study, out, retry=retry, strict=strict, quick=quick)

@@ -6,7 +6,7 @@ with one row and 3 ms with sixty. What the right answer would have cost is read 
 Letters: R rows, E width.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -22,7 +22,7 @@ from tuneoff.engine.past import Past
 from tuneoff.engine.rows import Rows
 from tuneoff.engine.score import after_prompt
 
-__all__ = ["Written", "generate", "writing_batches"]
+__all__ = ["Written", "generate", "go_on", "prompts_read", "writing_batches"]
 
 LEAVING = 8  # one row in so many has ended: they leave together, because what is kept of the others is copied then
 BLOCK = 32  # tokens that are written into one block of the past; a longer one would be copied at every step
@@ -54,14 +54,9 @@ def generate(
     answers: the right ones (ids with end-of-turn), whose loss is taken as well. batch_tokens: positions that go
     together; None: by the model.
     """
-    contexts = Contexts(worn, prompts[0][: shared_start(prompts)], cache, fixed=True, onward=True)
-    start = contexts.start()
     written: list[Written] = [Written([], False)] * len(prompts)
-    lengths = [len(prompt) - len(contexts.shared) for prompt in prompts]
-    for rows in writing_batches(lengths, max_tokens, batch_tokens or written_tokens(worn.base.bytes_per_token)):
-        past, last = contexts.run(start, [prompts[i] for i in rows])
-        past, last = after_prompt(worn, past, last)
-        texts = _continue(worn, past, last, max_tokens, stops)
+    for rows, past, last in prompts_read(worn, prompts, max_tokens, cache, batch_tokens):
+        texts = go_on(worn, past, last, max_tokens, stops)
         if answers is not None:
             losses = _losses(worn, past, last, [answers[i] for i in rows])
             texts = [replace(text, nll=nll) for text, nll in zip(texts, losses)]
@@ -70,12 +65,30 @@ def generate(
     return written
 
 
+def prompts_read(
+    worn: Worn,
+    prompts: Sequence[Sequence[int]],
+    max_tokens: int,
+    cache: ContextCache | None = None,
+    batch_tokens: int | None = None,
+) -> Iterator[tuple[list[int], Past, Tensor]]:
+    """Batch by batch: which prompts are in it, their past with all virtual positions, and the last states [R, E]."""
+    contexts = Contexts(worn, prompts[0][: shared_start(prompts)], cache, fixed=True, onward=True)
+    start = contexts.start()
+    lengths = [len(prompt) - len(contexts.shared) for prompt in prompts]
+    for rows in writing_batches(lengths, max_tokens, batch_tokens or written_tokens(worn.base.bytes_per_token)):
+        past, last = contexts.run(start, [prompts[i] for i in rows])
+        yield rows, *after_prompt(worn, past, last)
+
+
 def writing_batches(lengths: Sequence[int], max_tokens: int, tokens: int) -> list[list[int]]:
     """Which prompts are written together. lengths: their own positions. Most answers end before their room does."""
     return by_length([length + max_tokens // 2 for length in lengths], tokens)
 
 
-def _continue(worn: Worn, past: Past, last: Tensor, max_tokens: int, stops: Collection[int]) -> list[Written]:
+@torch.no_grad()
+def go_on(worn: Worn, past: Past, last: Tensor, max_tokens: int, stops: Collection[int]) -> list[Written]:
+    """Write behind prompts that were read."""
     texts: list[list[int]] = [[] for _ in range(len(last))]
     ended = [False] * len(last)
     live = list(range(len(last)))

@@ -81,7 +81,8 @@ class Base:
 
     def lowest_layer(self, names: Iterable[str]) -> int:
         """The lowest layer in which submodules or weights of these names act; the number of layers where none does."""
-        return lowest_layer(self.net, names)
+        names = list(names)
+        return lowest_layer(self.net, names) if names else self.layers  # asked of the bare base at every pass
 
     @cached_property
     def width(self) -> int:

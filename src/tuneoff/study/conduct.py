@@ -19,7 +19,7 @@ from pathlib import Path
 
 import torch
 
-from tuneoff.core.budget import Budget, parse_budget
+from tuneoff.core.budget import Budget
 from tuneoff.core.files import disk_guard
 from tuneoff.data.prompt import Prompt
 from tuneoff.engine.attach import Worn
@@ -28,11 +28,16 @@ from tuneoff.evaluation.run import metric_named
 from tuneoff.models.base import Base
 from tuneoff.models.device import measure_machine
 from tuneoff.models.int8 import check_int8
-from tuneoff.study.advice.adviser import keep_advice
+from tuneoff.study.advice.advice import ADVICE, read_advice
+from tuneoff.study.advice.adviser import effort_in, keep_advice
 from tuneoff.study.advice.alignment import affordable
 from tuneoff.study.arm import Job
-from tuneoff.study.axes.take import due, take_axes
+from tuneoff.study.axes.artifact import GROUPS
+from tuneoff.study.axes.sizes import needed
+from tuneoff.study.axes.take import due, settle_figures, take_axes
 from tuneoff.study.budget.budgeted import Budgeted
+from tuneoff.study.budget.share import MEASURING, OPINION, beside_s, rough_race_s
+from tuneoff.study.budget.spending import known_rates
 from tuneoff.study.curve import crossings, curve_jobs, family_curves
 from tuneoff.study.faults import ENDS, Faults, fault_sentences, paths_taken
 from tuneoff.study.ground import alone, keep_study, make_folder, same_base, same_study
@@ -52,8 +57,8 @@ __all__ = ["conduct", "open_base", "open_checked"]
 MACHINE = ("device", "threads", "forward_tokens_per_s", "int8")
 ROUNDED = 16
 "records at most that what 8 bits change is measured on"
-LONG_S = 600.0
-"a budget in which a first opinion has its place"
+MARGIN = 0.8
+"of the time that figures beside quality may take is planned for"
 
 
 def conduct(
@@ -65,11 +70,13 @@ def conduct(
     study_file: Path | None = None,
     retry: bool = False,
     strict: bool = False,
+    quick: bool = False,
 ) -> Verdict:
     """Run what is missing, and judge. open_base: loads the model; called only where something is left to run.
     study_file: where the plan was read from; None: it was made without one, and the run folder gets it.
     retry: whether jobs that failed are tried again; without it a failure is a result. strict: whether the run stops
-    where something fails that nobody expected (study/faults.py); without it the verdict is flagged.
+    where something fails that nobody expected (study/faults.py); without it the verdict is flagged. quick: the race and
+    its verdict alone, without a first opinion and without figures that nothing is decided by; a later run takes them.
 
     Raises StudyError where the folder holds another study or strict stops it, ResourceError where disk or memory run
     out.
@@ -81,6 +88,8 @@ def conduct(
         keep_study(ledger, plan.spec, study_file, folder / "study.toml")
         if retry:
             ledger.plan_failed_again()
+        if quick:
+            plan = _quick(plan, watch)
         held = Budgeted(plan, ledger)
         if ledger.meta("base"):
             ground = plan.ground(ledger.meta("base"))
@@ -99,18 +108,34 @@ def conduct(
         faults = Faults(ledger, watch.notice, strict=strict)
         faults.of_paths(Worn(base).capabilities())
         _record_machine(ledger, worker)
-        if not ledger.begun() and _room_for_advice(plan.spec):
-            _advise(Worker(plan, base, folder), watch, faults)
-        _fit_to_budget(held, base, folder, watch, faults)
+        beside = beside_s(plan, rough_race_s(worker, _forward_rate(ledger)))
+        if not ledger.begun() and not quick:
+            _advise(Worker(plan, base, folder), ledger, watch, faults, OPINION * beside)
+        _fit_to_budget(held, base, folder, watch, faults, MEASURING * beside)
         return _race(held, Worker(held.plan, base, folder), watch, faults)
 
 
-def _fit_to_budget(held: Budgeted, base: Base, folder: Path, watch: Watch, faults: Faults) -> None:
+def _quick(plan: Plan, watch: Watch) -> Plan:
+    """The same without what stands beside the race, but for figures that [decision] asks for."""
+    measure = needed(plan.spec.measure, plan.spec.decision)
+    kept = [group for group in GROUPS if getattr(measure, group)]
+    told = f", but for {' and '.join(kept)}, which [decision] asks for" if kept else ""
+    left_out = "no recommendation before training, and no latency, drift, robustness and memorisation"
+    watch.phase(f"quick: {left_out}{told}; a run without --quick takes them")
+    return replace(plan, spec=plan.spec.model_copy(update={"measure": measure}))
+
+
+def _forward_rate(ledger: Ledger) -> float:
+    """Tokens per second that the base reads here."""
+    return _machine(ledger.events())["forward_tokens_per_s"]
+
+
+def _fit_to_budget(held: Budgeted, base: Base, folder: Path, watch: Watch, faults: Faults, allowance_s: float) -> None:
     """Measure what the study will take, and leave out what its budget does not hold; nothing where it has none."""
     if held.fitted or not held.asked.spec.budget:
         return
     watch.phase("measuring what it will take")
-    fitted = held.measure(base, folder, faults.met)
+    fitted = held.measure(base, folder, faults.met, allowance_s)
     best, worst = (Budget(round(total.all_s)) for total in (fitted.forecast.best, fitted.forecast.worst))
     watch.phase(f"forecast: {best} at best, {worst} at worst")
     for sentence in fitted.left_out:
@@ -119,17 +144,15 @@ def _fit_to_budget(held: Budgeted, base: Base, folder: Path, watch: Watch, fault
         watch.phase(f"budget of {fitted.budget}: {sentence}")
 
 
-def _room_for_advice(spec: StudySpec) -> bool:
-    """The first opinion takes up to a minute, which a short budget has better uses for."""
-    seconds = parse_budget(spec.budget).seconds
-    return seconds is None or seconds >= LONG_S
-
-
-def _advise(worker: Worker, watch: Watch, faults: Faults) -> None:
+def _advise(worker: Worker, ledger: Ledger, watch: Watch, faults: Faults, allowed_s: float) -> None:
     """A first opinion, before anything is trained; one that cannot be had stops no study."""
+    effort = effort_in(allowed_s, _forward_rate(ledger))
+    if not effort:
+        watch.phase("no recommendation before training: the study is too short for it (tuneoff plan gives one)")
+        return
     watch.phase("recommendation before training")
     try:
-        keep_advice(worker, worker.folder)
+        keep_advice(worker, worker.folder, effort=effort)
     except ENDS:
         raise
     except Exception as error:  # it measures arms, and so meets whatever their plugins raise
@@ -146,8 +169,7 @@ def _race(held: Budgeted, worker: Worker, watch: Watch, faults: Faults) -> Verdi
     if held.figures_after_all():
         watch.phase("there is time left to measure latency, drift, robustness and memorisation")
         plan, worker = held.plan, Worker(held.plan, worker.base, worker.folder)
-    label = "latency, drift, robustness, memorisation: {}"
-    take_axes(worker, ledger, ground, lambda arm: watch.phase(label.format(arm)), faults.met)
+    _take_figures(held, worker, ground, watch, faults)
     steps.fit_sizes(_sizes_left(ledger, plan, ground))
     watch.phase("judging")
     return _finish(plan, ledger, worker.folder)
@@ -165,6 +187,21 @@ def open_checked(plan: Plan, tell: Callable[[str], None] = lambda remark: None) 
     for remark in check_lengths(plan, *load_chat(model.name, folder=plan.spec.folder, **told)):
         tell(remark)
     return open_base(plan.spec)
+
+
+def _take_figures(held: Budgeted, worker: Worker, ground: str, watch: Watch, faults: Faults) -> None:
+    """Figures beside quality, as many as their share of the time holds."""
+    plan, ledger = worker.plan, held.ledger
+    if not due(ledger, plan):
+        return
+    advice, rates = read_advice(worker.folder / ADVICE), known_rates(ledger.events())
+    before_s = (advice.seconds if advice else 0.0) + (rates.took_s if rates else 0.0)
+    taken = settle_figures(ledger, plan, 1 / _forward_rate(ledger), MARGIN * held.beside_left_s(before_s))
+    if cut := taken.cut(plan.spec.measure):
+        share = f"{100 * plan.spec.measure.share:.0f} % of the time"
+        watch.phase(f"latency, drift, robustness, memorisation: {cut}, to take at most {share} ([measure] share)")
+    label = "latency, drift, robustness, memorisation: {}"
+    take_axes(worker, ledger, ground, lambda arm: watch.phase(label.format(arm)), faults.met, taken)
 
 
 def open_base(spec: StudySpec) -> Base:

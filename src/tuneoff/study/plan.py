@@ -103,6 +103,11 @@ class Plan:
         *before, last = arm.stages
         return sum(self._work(stage, LAST, raced=False) for stage in before) + self._work(last, rung, raced)
 
+    def whole_work(self) -> float:
+        """One whole run and the other seeds of every arm, and their tests, in the same unit."""
+        fits = sum(self.work(arm, raced=not seed) for arm in self.racing for seed in range(self.seeds(arm)))
+        return fits + sum(self.seeds(arm) * len(self.data.test) for arm in self.racing if not arm.baseline)
+
     def _work(self, stage: Stage, rung: int, raced: bool) -> float:
         forward_and_back = 3.0  # a frozen forward and backward takes 2.2 forwards, the hooks the rest
         schedule, lesson = self.schedule, self.lesson(stage)

@@ -39,6 +39,9 @@ from tuneoff.study.verdict.price import WEIGHED
 __all__ = ["DataSpec", "DecisionSpec", "MeasureSpec", "ModelSpec", "StudySpec", "TrainSpec", "read_spec", "write_spec"]
 
 
+SHARE = 0.25  # of a study's time that stands beside its race, unless asked otherwise
+
+
 class ModelSpec(Knobs):
     """[model]"""
 
@@ -114,6 +117,12 @@ class MeasureSpec(Knobs):
     rewordings: list[str] | int = knob(2, "other wordings of the instruction, or how many built-in ones; 0: none")
     memorisation: bool = knob(True, "whether training records can be told from others, and overfitting")
     records: int = knob(32, "the most records that one of these figures stands on", ge=2)
+    share: float = knob(
+        SHARE,
+        "of the study's time, at most, for these figures and the first opinion: they stand on less; 1: no limit",
+        gt=0,
+        le=1,
+    )
 
     @field_validator("rewordings")
     @classmethod
@@ -124,8 +133,9 @@ class MeasureSpec(Knobs):
 
     @property
     def key(self) -> str:
-        """Another one means that the figures must be taken anew."""
-        return content_hash(self.model_dump(mode="json"))
+        """Another one means that the figures must be taken anew. A share that is not set says nothing."""
+        own = self.model_dump(mode="json")
+        return content_hash({key: value for key, value in own.items() if key != "share" or value != SHARE})
 
 
 class DecisionSpec(Knobs):

@@ -187,9 +187,8 @@ class Steps:
         """Work done and left: what waits now, then one whole run and the other seeds of every arm, and their tests."""
         plan, done = self.plan, self._fitted()
         tests = sum(plan.seeds(arm) * len(plan.data.test) for arm in plan.racing if not arm.baseline)
-        whole = sum(plan.work(arm, raced=not seed) for arm in plan.racing for seed in range(plan.seeds(arm))) + tests
         now = sum(plan.work(job.arm, rung, job.raced) for job in waiting)
-        return done, max(whole - done, now + tests)
+        return done, max(plan.whole_work() - done, now + tests)
 
 
 def _to(rung: int) -> str:

@@ -22,12 +22,23 @@ from tuneoff.study.verdict.judgement import UNTRAINED
 from tuneoff.study.verdict.limits import NO_WEIGHTS, active
 from tuneoff.study.work import Worker
 
-__all__ = ["compute_of", "control", "keep_advice", "measure_advice"]
+__all__ = ["LEAST", "compute_of", "control", "effort_in", "keep_advice", "measure_advice"]
+
+LEAST = 0.1  # of what is usually looked at: less is no ground for an opinion
+READ = 24_000  # tokens run forward for a whole opinion, or written for as long
 
 
-def measure_advice(worker: Worker, compute: Compute | None = None, general: Path | None = None) -> Advice:
+def effort_in(seconds: float, forward_tokens_per_s: float) -> float:
+    """How much of what is usually looked at can be in so many seconds; 0 where that is too little."""
+    effort = min(1.0, seconds * forward_tokens_per_s / READ)
+    return effort if effort >= LEAST else 0.0
+
+
+def measure_advice(
+    worker: Worker, compute: Compute | None = None, general: Path | None = None, effort: float = 1.0
+) -> Advice:
     """Measure the factors and form the first opinion. compute: the forecast, where there is one. general: the person's
-    own general text.
+    own general text. effort: how much of what is usually looked at.
 
     Raises DataError where that cannot be read, or where a record does not fit the model.
     """
@@ -37,8 +48,8 @@ def measure_advice(worker: Worker, compute: Compute | None = None, general: Path
         kind=plan.data.kind,
         families=plan.families,
         parameters=sum(weight.numel() for weight in base.net.parameters()),
-        alignment=alignment(worker, general_text(general)),
-        uniqueness=uniqueness(worker),
+        alignment=alignment(worker, general_text(general), effort),
+        uniqueness=uniqueness(worker, effort),
         quantity=quantity(plan),
         compute=compute,
         control=control(plan.spec.decision),
@@ -65,12 +76,12 @@ def compute_of(told: Forecast) -> Compute:
     )
 
 
-def keep_advice(worker: Worker, folder: Path, compute: Compute | None = None) -> Advice:
+def keep_advice(worker: Worker, folder: Path, compute: Compute | None = None, effort: float = 1.0) -> Advice:
     """The advice of a run: what its folder holds, if measured on the same ground; else measured now and kept."""
     kept = read_advice(folder / ADVICE)
     if kept is not None and kept.ground == worker.plan.ground(worker.base.fingerprint):
         return kept
-    advice = measure_advice(worker, compute)
+    advice = measure_advice(worker, compute, effort=effort)
     with disk_guard(folder):
         write_advice(advice, folder / ADVICE)
     return advice

@@ -44,8 +44,9 @@ class Piece(NamedTuple):
     size: int
 
 
-def alignment(worker: Worker, general: Sequence[str]) -> Alignment:
-    """Measure a sample of the training records. general: passages of plain text."""
+def alignment(worker: Worker, general: Sequence[str], effort: float = 1.0) -> Alignment:
+    """Measure a sample of the training records. general: passages of plain text. effort: how much of what is usually
+    read."""
     base, records = worker.base, worker.plan.data.train[:RECORDS]
     prompt = Prompt(instruction=worker.task.instruction, template=worker.plan.spec.prompt.template)
     examples = worker.encode(prompt, records)
@@ -55,7 +56,8 @@ def alignment(worker: Worker, general: Sequence[str]) -> Alignment:
     pieces = cut(general, sizes)
     plain = [text(base, first) for first, _ in pieces]
     behind = [text(base, rest, first) for first, rest in pieces]
-    return Alignment(inputs=_compared(base, inputs, plain), answers=_compared(base, answers, behind))
+    most = int(effort * TOKENS)
+    return Alignment(inputs=_compared(base, inputs, plain, most), answers=_compared(base, answers, behind, most))
 
 
 def text(base: Base, own: str, before: str = "") -> Piece:
@@ -81,17 +83,17 @@ def affordable(lengths: Sequence[int], most: int = TOKENS, fewest: int = FEWEST)
     return max(int(np.searchsorted(np.cumsum(lengths), most, side="right")), min(fewest, len(lengths)))
 
 
-def _compared(base: Base, own: Sequence[Piece], general: Sequence[Piece]) -> Compared | None:
+def _compared(base: Base, own: Sequence[Piece], general: Sequence[Piece], most: int) -> Compared | None:
     """None where there are no texts to compare."""
     if not own or not general:
         return None
-    mine, other = _ratio(base, own), _ratio(base, general)
+    mine, other = _ratio(base, own, most), _ratio(base, general, most)
     return Compared(_estimate(mine), _estimate(other), _difference(mine, other))
 
 
-def _ratio(base: Base, pieces: Sequence[Piece]) -> Ratio:
+def _ratio(base: Base, pieces: Sequence[Piece], most: int) -> Ratio:
     shared = shared_start([piece.before for piece in pieces])  # run once for all
-    pieces = pieces[: affordable([len(piece.before) + len(piece.ids) - shared for piece in pieces])]
+    pieces = pieces[: affordable([len(piece.before) + len(piece.ids) - shared for piece in pieces], most)]
     return ratio(np.array(bits(base, pieces)), np.array([piece.size for piece in pieces]))
 
 

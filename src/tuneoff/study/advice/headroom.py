@@ -44,11 +44,11 @@ JUDGED = 2000  # records that it is judged on at most
 SHARES = (0.25, 0.5, 1.0)
 
 
-def uniqueness(worker: Worker) -> Uniqueness:
-    """Ask the untuned prompts, and train the classifier of words."""
+def uniqueness(worker: Worker, effort: float = 1.0) -> Uniqueness:
+    """Ask the untuned prompts, and train the classifier of words. effort: how much of what is usually asked."""
     plan = worker.plan
     name = METRICS[plan.data.kind][0]
-    asked = list(_asked(worker, name))
+    asked = list(_asked(worker, name, effort))
     if plan.data.kind != "choice":
         return Uniqueness(metric=name, prompts=tuple(Prompted(arm=arm, score=_mean(own)) for arm, own in asked))
     records = plan.data.validation[:JUDGED]
@@ -90,16 +90,16 @@ def quantity(plan: Plan) -> Quantity:
     )
 
 
-def _asked(worker: Worker, metric: str) -> Iterator[tuple[str, np.ndarray]]:
+def _asked(worker: Worker, metric: str, effort: float) -> Iterator[tuple[str, np.ndarray]]:
     """(arm, scores of the first validation records): each prompt, and for a choice its calibrated twin."""
     for name in PROBES:
         arm = _arm(worker.plan, name)
         job = Job(arm, 0, 0, {}, "", worker.plan.spec.seed)
-        examples = _sample(worker, job)
+        examples = _sample(worker, job, effort)
         if worker.task.kind != "choice":
             yield name, _written(worker, metric, examples)
             continue
-        raw, calibrated = _chosen(worker, job, examples)
+        raw, calibrated = _chosen(worker, job, examples, int(effort * TOKENS))
         records = [example.record for example in examples]
         yield name, _scores(worker.plan, metric, raw, records)
         yield calibrated_twin(arm).name, _scores(worker.plan, metric, calibrated, records)
@@ -110,13 +110,13 @@ def _arm(plan: Plan, name: str) -> Arm:
     return parse_arm(name, plan.spec.methods, "study.toml").read(plan.spec.folder)
 
 
-def _sample(worker: Worker, job: Job) -> list[Example]:
+def _sample(worker: Worker, job: Job, effort: float) -> list[Example]:
     """The first validation records as they are asked, as many as may be read."""
     examples = worker.encode(worker.prompt(job), worker.plan.data.validation[:RECORDS])
     shared = shared_start([example.ids.prompt for example in examples])
-    count = affordable([len(example.ids.ids) - shared for example in examples], TOKENS)
+    count = affordable([len(example.ids.ids) - shared for example in examples], int(effort * TOKENS))
     if worker.task.kind != "choice":
-        count = min(count, affordable([worker.task.max_answer_tokens] * len(examples), WRITTEN))
+        count = min(count, affordable([worker.task.max_answer_tokens] * len(examples), int(effort * WRITTEN)))
     return examples[:count]
 
 
@@ -126,7 +126,7 @@ def _written(worker: Worker, metric: str, examples: Sequence[Example]) -> np.nda
     return _scores(worker.plan, metric, answers, [example.record for example in examples])
 
 
-def _chosen(worker: Worker, job: Job, examples: Sequence[Example]) -> tuple[list[Answer], list[Answer]]:
+def _chosen(worker: Worker, job: Job, examples: Sequence[Example], tokens: int) -> tuple[list[Answer], list[Answer]]:
     """Answers as they are, and with the labels' prior taken off. The worker's kept scores are left alone: they
     depend on the batch they came from in the last bits, and a resumed run would not have these."""
     prompt, records = worker.prompt(job), [example.record for example in examples]
@@ -135,7 +135,7 @@ def _chosen(worker: Worker, job: Job, examples: Sequence[Example]) -> tuple[list
     with Worn(worker.base) as worn:
         own = label_scores(worn, worker.task, examples, cache=worker.cache)
         rest = worker.encode(prompt, others) if others else examples
-        rest = rest[: affordable([len(example.ids.prompt) for example in rest], TOKENS)]
+        rest = rest[: affordable([len(example.ids.prompt) for example in rest], tokens)]
         prior = label_prior(label_scores(worn, worker.task, rest, cache=worker.cache))
     return choice_answers(own, worker.task, records), choice_answers(own, worker.task, records, prior)
 

@@ -20,14 +20,14 @@ from tuneoff.evaluation.serving import Served, serve, warm_up
 from tuneoff.stats.interval import Interval
 from tuneoff.study.arm import Job
 from tuneoff.study.axes import gap
+from tuneoff.study.axes.sizes import BATCHES, Taken
 from tuneoff.study.bundle import Tuned
 from tuneoff.study.outcome import AxisRow, Outcome
 from tuneoff.study.plan import Plan, instruction
 from tuneoff.study.work import Worker
 
-__all__ = ["BATCHES", "GROUPS", "Artifact", "Beside", "axis_row", "unknown"]
+__all__ = ["GROUPS", "Artifact", "Beside", "axis_row", "unknown"]
 
-BATCHES = (1, 16)
 GROUPS = {
     "serving": tuple(f"{name}_{batch}" for batch in BATCHES for name in Served._fields[:3]),
     "retention": ("retention_drift",),
@@ -58,10 +58,10 @@ def unknown(job: Job, names: Sequence[str], why: str) -> Beside:
 
 
 class Artifact:
-    """Worn while it is measured. Its answers on validation serve two measures."""
+    """Worn while it is measured. Its answers on validation serve two measures. taken: how much is looked at."""
 
-    def __init__(self, worker: Worker, job: Job, tuned: Tuned, worn: Worn):
-        self.worker, self.job, self.tuned, self.worn = worker, job, tuned, worn
+    def __init__(self, worker: Worker, job: Job, tuned: Tuned, worn: Worn, taken: Taken):
+        self.worker, self.job, self.tuned, self.worn, self.taken = worker, job, tuned, worn, taken
         self.metric: Metric = metric_named(worker.task.metrics[0])
 
     @property
@@ -71,16 +71,18 @@ class Artifact:
     @cached_property
     def records(self) -> list[Record]:
         """The validation records that stand for all."""
-        return self.plan.data.validation[: self.plan.spec.measure.records]
+        return self.plan.data.validation[: self.taken.records]
 
     @cached_property
     def validation(self) -> Answered:
         return self._ask(self.tuned.prompt, self.records)
 
     def serving(self) -> Beside:
-        prompts = [e.ids.prompt for e in self.worker.encode(self.tuned.prompt, self.records, self.worn.taken)]
+        records = self.plan.data.validation[: self.plan.spec.measure.records]
+        prompts = [e.ids.prompt for e in self.worker.encode(self.tuned.prompt, records, self.worn.taken)]
         warm_up(self.worn, prompts)
-        return Beside([row for batch in BATCHES for row in self._served(serve(self.worn, prompts, batch), batch)])
+        served = {batch: serve(self.worn, prompts, batch) for batch in self.taken.batches}
+        return Beside([row for batch, own in served.items() for row in self._served(own, batch)])
 
     def _served(self, served: Served, batch: int) -> list[AxisRow]:
         table = served._asdict()

@@ -16,8 +16,9 @@ from tuneoff.core.rungs import LAST
 from tuneoff.engine.batches import epoch_steps
 from tuneoff.evaluation import retention, serving
 from tuneoff.study.arm import Arm, Stage, held_out
-from tuneoff.study.axes.artifact import BATCHES
+from tuneoff.study.axes.sizes import BATCHES
 from tuneoff.study.budget.rates import BOTH_WAYS, ArmRate, Rates
+from tuneoff.study.budget.share import beside_s
 from tuneoff.study.plan import Plan
 from tuneoff.study.race import Place
 from tuneoff.study.work import PRIOR_RECORDS
@@ -32,6 +33,7 @@ PHASES = {
     "beside": "latency, drift, robustness, memorisation, verdict",
     "curve": "fewer records",
 }
+RACE = ("trials", "seeds", "test")
 
 
 class Bill:
@@ -44,17 +46,32 @@ class Bill:
         self.fixed_s = self.tokens = 0.0
         self._arms = {arm.name: arm for arm in plan.arms}
         self._met: set[tuple] = set()
+        self._raced_s = 0.0  # before this bill
 
     def after(self) -> "Bill":
         """A new one of what comes after this: what has been met is paid for."""
         bill = Bill(self.plan, self.rates)
         bill.seconds["before"] = 0.0
-        bill._met = set(self._met)
+        bill._met, bill._raced_s = set(self._met), self.raced_s
         return bill
 
     @property
     def all_s(self) -> float:
         return sum(self.seconds.values())
+
+    @property
+    def raced_s(self) -> float:
+        """Of jobs and tests, so far."""
+        return self._raced_s + sum(self.seconds[phase] for phase in RACE)
+
+    def keep_share(self) -> None:
+        """All figures beside quality together take no more than their share; what was measured before has some of it.
+
+        To be called at the end of the race: the records that they stand on become fewer.
+        """
+        allowed_s = max(0.0, beside_s(self.plan, self.raced_s) - self.rates.took_s)
+        self.fixed_s = min(self.fixed_s, allowed_s)
+        self.seconds["beside"] = min(self.seconds["beside"], allowed_s)
 
     @property
     def sizes(self) -> list[int]:
@@ -85,15 +102,17 @@ class Bill:
             return
         records = min(len(self.plan.data.validation), asked.records)
         new_s, seconds = rate.record_s + rate.first_s, rate.open_s
+        again_s = records * rate.record_s + rate.written_s(records)
+        asked_s = again_s + records * rate.first_s + rate.shared_s
         if asked.serving:
             repeats = 1 + sum(BATCHES)  # one to warm up
             self.fixed_s += len(BATCHES) * serving.SECONDS
             seconds += len(BATCHES) * serving.SECONDS + repeats * (new_s + rate.shared_s)
         if asked.rewordings:
             count = asked.rewordings if isinstance(asked.rewordings, int) else len(asked.rewordings)
-            seconds += records * rate.record_s + count * (records * new_s + rate.shared_s)
+            seconds += again_s + count * asked_s
         if asked.memorisation and arm.stages:
-            seconds += records * new_s + rate.shared_s
+            seconds += asked_s
         if asked.retention and arm.stages:
             seconds += self._retention()
         self.seconds["beside"] += seconds
@@ -148,9 +167,8 @@ class Bill:
 
     def _answered(self, place: Place, split: str, count: int) -> float:
         rate = self.rates.of(self._arms[place[0]])
-        if rate.first_s:
-            return count * rate.record_s + self._contexts(place, split, count)
-        return count * rate.record_s + rate.shared_s
+        seconds = count * rate.record_s + rate.written_s(count)
+        return seconds + (self._contexts(place, split, count) if rate.first_s else rate.shared_s)
 
     def _contexts(self, place: Place, split: str, count: int) -> float:
         """What is paid when the records of a split are met for the first time with this prompt."""

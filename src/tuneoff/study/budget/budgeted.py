@@ -12,6 +12,7 @@ Rates, forecast and corrections are events of the ledger. All that the race depe
 finds the same plan.
 """
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from tuneoff.core.budget import parse_budget
 from tuneoff.models.base import Base
 from tuneoff.study.budget.forecast import NO_FIGURES, Fitted, figures_s, fit_budget, with_figures
 from tuneoff.study.budget.rates import ALLOWANCE_S, measure_rates
+from tuneoff.study.budget.share import beside_s
 from tuneoff.study.budget.spending import (
     AFTER_ALL,
     BEGIN,
@@ -65,11 +67,18 @@ class Budgeted:
         if self.fitted and told[-1:] != [self.fitted.forecast.as_json()]:
             self.ledger.note("", FORECAST, self.fitted.forecast.as_json())
 
-    def measure(self, base: Base, folder: Path, met: Callable[[str, Exception], None] = raised) -> Fitted | None:
+    def measure(
+        self,
+        base: Base,
+        folder: Path,
+        met: Callable[[str, Exception], None] = raised,
+        allowance_s: float = ALLOWANCE_S,
+    ) -> Fitted | None:
         """Measure what is not known, fit, and write both down. What was spent so far counts as spent before the race.
         met: as `measure_rates` takes it.
 
-        Raises StudyError where the budget is too small, with the smallest that would do.
+        allowance_s: about how long measuring may take; it is a tenth of the budget at most. Raises StudyError where the
+        budget is too small, with the smallest that would do.
         """
         if self.fitted or not self.asked.spec.budget:
             return self.fitted
@@ -80,7 +89,7 @@ class Budgeted:
             folder,
             known=known_rates(self.ledger.events()),
             before_s=self._spent_s(),
-            allowance_s=ALLOWANCE_S if limit_s is None else min(ALLOWANCE_S, SHARE * limit_s),
+            allowance_s=min(allowance_s, ALLOWANCE_S, SHARE * (limit_s or math.inf)),
             met=met,
         )
         self.ledger.note("", RATES, rates.as_json())
@@ -113,6 +122,14 @@ class Budgeted:
         self.ledger.note("", FORECAST, self.fitted.forecast.as_json())
         self.ledger.note("", AFTER_ALL, NO_FIGURES)
         return True
+
+    def beside_left_s(self, before_s: float) -> float:
+        """Seconds that the figures beside quality may take, the race being over. before_s: of what was spent so far,
+        what stood beside the race."""
+        spent_s = self._spent_s()
+        limit_s = parse_budget(self.plan.spec.budget).seconds or math.inf
+        allowed_s = beside_s(self.plan, spent_s - before_s) - before_s
+        return max(0.0, min(allowed_s, LATEST * limit_s - spent_s))
 
     def _spent_s(self) -> float:
         return spent_seconds(self.ledger.events(), time.time())

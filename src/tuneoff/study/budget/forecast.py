@@ -16,13 +16,13 @@ from dataclasses import asdict, dataclass, field, replace
 from tuneoff.core.budget import Budget, parse_budget
 from tuneoff.core.errors import StudyError
 from tuneoff.core.rungs import LAST, RaceKind
+from tuneoff.study.axes.sizes import needed
 from tuneoff.study.budget.bill import Bill
 from tuneoff.study.budget.rates import Rates
 from tuneoff.study.outcome import JobRow
 from tuneoff.study.plan import Plan
 from tuneoff.study.race import Entry, Place, Seen, next_step
 from tuneoff.study.seen import entries_of
-from tuneoff.study.spec import MeasureSpec
 
 __all__ = [
     "AIM",
@@ -44,7 +44,6 @@ AIM = 0.9  # of the time is planned for: the rest is for the verdict, and for a 
 MOST_TRIALS = 8  # that a large budget is used for unasked
 ENOUGH = 512  # records to show what is ahead at best
 FIRST = 1
-NOTHING_BESIDE = MeasureSpec(serving=False, retention=False, rewordings=0, memorisation=False)
 NO_FIGURES = "no latency, drift, robustness and memorisation"
 
 Guess = Callable[[Place], float]
@@ -126,6 +125,7 @@ class Rehearsal:
         tested = dict.fromkeys(place[0] for place, seen in self.table.items() if seen.row.tested)
         for arm in tested:
             self.bill.beside(arm)
+        self.bill.keep_share()
         for family in {entry.family: None for entry in self.entries}:
             own = [entry.arm for entry in self.entries if entry.family == family and entry.arm in tested]
             for size in self.bill.sizes if own else ():
@@ -210,10 +210,11 @@ def _arm(plan: Plan, rates: Rates, name: str) -> ArmForecast:
 def resized(plan: Plan, trials: int, seeds: int, *, beside: bool = True) -> Plan:
     """The same study with other numbers of trials (of each family) and seeds; jobs that are in both are the same.
 
-    beside: whether the figures beside quality are taken that it asks for.
+    beside: whether the figures beside quality are taken that it asks for; else those alone that decide.
     """
-    measure = plan.spec.measure if beside else NOTHING_BESIDE
-    spec = plan.spec.model_copy(update={"trials": trials, "seeds": seeds, "measure": measure})
+    asked = plan.spec
+    measure = asked.measure if beside else needed(asked.measure, asked.decision)
+    spec = asked.model_copy(update={"trials": trials, "seeds": seeds, "measure": measure})
     settings = {arm.name: arm.settings(trials, spec.seed) for arm in plan.arms}
     return replace(plan, spec=spec, settings=settings)
 

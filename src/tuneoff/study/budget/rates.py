@@ -24,9 +24,10 @@ from tuneoff.engine.cache import ContextCache
 from tuneoff.engine.examples import Example, shared_start
 from tuneoff.engine.learner import Check, Trained
 from tuneoff.engine.train import Trainee
-from tuneoff.evaluation.run import answer_examples, right_answer_losses
+from tuneoff.evaluation.run import right_answer_losses
 from tuneoff.models.base import Base
 from tuneoff.study.arm import Arm, Job, Part, Stage
+from tuneoff.study.budget.writing import Writing, lengths_of, measure_writing, rows_at_once
 from tuneoff.study.bundle import Tuned, save_tuned
 from tuneoff.study.company import group_label, groups
 from tuneoff.study.faults import ENDS, raised
@@ -40,7 +41,8 @@ STEPS = 3  # the first of them is alone and meets its records for the first time
 FEWEST, MOST = 2, 16  # records of a look
 BOTH_WAYS = 3.0  # a forward and a backward pass, in forward passes
 TIMES = ("before_s", "took_s", "forward_s")  # of Rates
-WRITTEN = 8  # tokens that are generated to see how long one takes
+SEEN = 16  # records at most whose answers tell how long an arm that was not trained writes
+SHORT = 48  # tokens: most of those answers are no longer
 
 Item = TypeVar("Item")
 
@@ -52,8 +54,9 @@ class ArmRate:
     records: how many it learns from. tokens: real ones of such a record. token_s: a trained token, forward, backward
     and step. start_s: a job's beginning, whenever it goes on: prompt, adapters, encoding. aside_s: to put its state
     aside at a check. keep_s, open_s: to save what it learned, to load it for the test. shared_s: the start that all
-    prompts share, when a split is answered. record_s: an answered record; first_s: more, where its context is kept and
-    this is the first time. peak_bytes: of an optimiser step; None: nothing is trained, or it cannot be told here.
+    prompts share, when a split is answered. record_s: an answered record, where it is written but for the writing;
+    first_s: more, where its context is kept and this is the first time. writing: None where labels are chosen.
+    peak_bytes: of an optimiser step; None: nothing is trained, or it cannot be told here.
     """
 
     records: tuple[int, ...] = ()
@@ -66,11 +69,17 @@ class ArmRate:
     shared_s: float = 0.0
     record_s: float = 0.0
     first_s: float = 0.0
+    writing: Writing | None = None
     peak_bytes: int | None = None
+
+    def written_s(self, answers: int) -> float:
+        """To write so many answers."""
+        return self.writing.seconds(answers) if self.writing else 0.0
 
     @classmethod
     def read(cls, table: Mapping) -> "ArmRate":
         own = {each.name: table[each.name] for each in fields(cls)}
+        own["writing"] = Writing(**own["writing"]) if own["writing"] else None
         return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in own.items()})
 
 
@@ -172,8 +181,9 @@ class Probe(Worker):
     def __init__(self, plan: Plan, base: Base, folder: Path, met: Callable[[str, Exception], None] = raised):
         super().__init__(plan, base, folder)
         self.met = met
-        self.few, self.batch_size, self.longer = FEWEST, plan.schedule.batch_size, 1.0
-        self.forward_s = 0.0
+        self.few, self.batch_size = FEWEST, plan.schedule.batch_size
+        self.forward_s = self.writing_s = 0.0  # a token forward; what an arm's writing may take to measure
+        self.room, self.task = self.task.max_answer_tokens, replace(self.task, max_answer_tokens=1)
         self._lessons: dict[tuple[str, int], Lesson] = {}
         self._looks: list[Look] = []
 
@@ -185,21 +195,14 @@ class Probe(Worker):
             right_answer_losses(worn, examples)
             one_s = _seconds(lambda: right_answer_losses(worn, examples)) / len(examples)
             self.forward_s = one_s / fmean(len(example.ids.ids) for example in examples)
-            if self.task.kind != "choice":
-                self._settle_writing(worn, examples, allowance_s / 2 / (2 * len(arms)))
+        if self.task.kind != "choice":
+            allowance_s /= 2
+            self.writing_s = allowance_s / len(arms)
         passes = sum(2 + BOTH_WAYS * STEPS * len(arm.stages) for arm in arms if not arm.baseline)
         self.few = max(FEWEST, min(MOST, int(allowance_s / (one_s * max(passes, 1)))))
         size = min(self.few, self.batch_size)
         short = replace(self.plan.schedule, epochs=float(STEPS), batch_size=size, checks=STEPS, patience=0)
         self.plan = replace(self.plan, schedule=short)
-
-    def _settle_writing(self, worn: Worn, examples: Sequence[Example], allowed_s: float) -> None:
-        """Let answers break off early where to write them whole would take too long; they count as so much longer."""
-        whole = self.task.max_answer_tokens
-        few = replace(self.task, max_answer_tokens=min(WRITTEN, whole))
-        token_s = _seconds(lambda: answer_examples(worn, few, examples)) / few.max_answer_tokens
-        written = max(few.max_answer_tokens, min(whole, int(allowed_s / token_s)))
-        self.task, self.longer = replace(self.task, max_answer_tokens=written), whole / written
 
     def measure(self, arms: Sequence[Arm]) -> list[tuple[Arm, ArmRate]]:
         """Each arm with its rate, in some order."""
@@ -265,6 +268,7 @@ class Probe(Worker):
             open_s=_seconds(lambda: self.tuned(job)),
             peak_bytes=self._peak(curves),
             **self._answering(tuned),
+            writing=self._writing(job, tuned),
         )
         seconds, asides = sum(curve.seconds for curve in curves), sum(len(curve.points) for curve in curves)
         self._looks.append(Look(ended, seconds, asides, rate))
@@ -283,22 +287,40 @@ class Probe(Worker):
         return round(max(peaks) * self.batch_size / self.plan.schedule.batch_size) if peaks else None
 
     def _answering(self, tuned: Tuned) -> dict[str, float]:
-        """shared_s, record_s and first_s, from the same records answered twice where their contexts are kept.
-
-        Text is written by as many rows at once as in the run: a step takes hardly longer with more of them.
-        """
-        records = spread(self.plan.data.validation, self.few if self.task.kind == "choice" else MOST, _length)
+        """shared_s, record_s and first_s, from the same records answered twice where their contexts are kept."""
+        records = spread(self.plan.data.validation, self.few, _length)
         self.cache, self._scores = ContextCache(self.cache.budget_bytes, self.base.device), {}
         with tuned.worn(self.base) as worn:
             kept = worn.text_is_frozen
             examples = self.encode(tuned.prompt, records, worn.taken)
             shared, own = _positions(examples, worn.taken)
-        first_s = _seconds(lambda: self._answers(tuned, records)) * self.longer
-        again_s = _seconds(lambda: self._answers(tuned, records)) * self.longer if kept else 0.0
-        shared_s = first_s / self.longer * shared / (shared + own)
+        first_s = _seconds(lambda: self._answers(tuned, records))
+        again_s = _seconds(lambda: self._answers(tuned, records)) if kept else 0.0
+        shared_s = first_s * shared / (shared + own)
         own_s = max(0.0, first_s - shared_s - again_s) / len(records)
         again = {"record_s": again_s / len(records), "first_s": own_s} if kept else {"record_s": own_s}
         return {"shared_s": shared_s, **again}
+
+    def _writing(self, job: Job, tuned: Tuned) -> Writing | None:
+        """How it writes, within what measuring may take: half for the steps, half for the lengths."""
+        if self.task.kind == "choice":
+            return None
+        trained = any(stage.course is None for stage in job.arm.stages)
+        known = lengths_of([self.base.chat.answer_ids(r.target) for r in self.plan.data.train]) if trained else None
+        half = int(self.writing_s / 2 / self.forward_s)  # tokens
+        with tuned.worn(self.base) as worn:
+            prompts = self._prompts_to_write_behind(tuned, worn, FEWEST if known else SEEN, half)
+            rows = rows_at_once(worn, prompts, self.room, len(self.plan.data.validation))
+            return measure_writing(
+                worn, prompts, room=self.room, rows=rows, timed=min(rows, half // STEPS), lengths=known, tokens=half
+            )
+
+    def _prompts_to_write_behind(self, tuned: Tuned, worn: Worn, most: int, tokens: int) -> list[Sequence[int]]:
+        """As many as can be read and answered in so many tokens, most answers being short."""
+        examples = self.encode(tuned.prompt, spread(self.plan.data.validation, most, _length), worn.taken)
+        prompts = [example.ids.prompt for example in examples]
+        own = fmean(map(len, prompts)) - shared_start(prompts) + min(self.room, SHORT)
+        return spread(prompts, max(FEWEST, min(most, int(tokens / own))), len)
 
 
 def spread(items: Sequence[Item], count: int, length: Callable[[Item], int]) -> list[Item]:

@@ -60,7 +60,7 @@ def test_it_is_measured_once(worker, tmp_path, monkeypatch):
 
 def test_other_ground_is_measured_anew(worker, tmp_path, monkeypatch):
     made = iter([advise(factors(), worker().plan.ground("tiny")), advise(replace(factors(), parameters=5), "other")])
-    monkeypatch.setattr(adviser, "measure_advice", lambda worker, compute: next(made))
+    monkeypatch.setattr(adviser, "measure_advice", lambda worker, compute, effort: next(made))
     first = keep_advice(worker(), tmp_path)
     second = keep_advice(worker(prompt={"instruction": "Well?"}), tmp_path)
     assert first != second

@@ -11,7 +11,8 @@ from tuneoff.models.base import Base
 from tuneoff.models.tiny import tiny_model
 from tuneoff.study.axes import artifact
 from tuneoff.study.axes.artifact import GROUPS
-from tuneoff.study.axes.take import Axes, due, take_axes
+from tuneoff.study.axes.sizes import Taken
+from tuneoff.study.axes.take import Axes, due, settle_figures, take_axes
 from tuneoff.study.outcome import JobRow
 from tuneoff.study.plan import make_plan
 from tuneoff.study.spec import StudySpec
@@ -38,7 +39,7 @@ def worker(base, tmp_path):
     def of(*arms, tables=None, **more):
         put_rows(tmp_path / "data.jsonl", rows() if tables is None else tables)
         more["data"] = {**SMALL, **more.get("data", {})}
-        more["measure"] = {"serving": False, **more.get("measure", {})}  # it takes its time
+        more["measure"] = {"serving": False, "share": 1.0, **more.get("measure", {})}  # it takes its time
         spec = StudySpec.build({**table(arms, **more), "folder": str(tmp_path)}, "study.toml")
         return Worker(make_plan(spec), base, tmp_path / "run")
 
@@ -213,7 +214,8 @@ def tested(worker, tmp_path):
             best = [o for o in fitted.outcomes if o.metric == "accuracy"]
             better = [type(o)(**{n: getattr(o, n) for n in o.__slots__} | {"stats": (float(seed),)}) for o in best]
             ledger.finish(one.key, fitted.cost, better)
-            ledger.finish_test(one.key, fitted.cost, work.test(one, fitted.cost).outcomes)
+            judged = work.test(one, fitted.cost)
+            ledger.finish_test(one.key, judged.cost, judged.outcomes)
         return work, ledger
 
     return of
@@ -228,6 +230,35 @@ def test_the_handed_over_job_of_each_tested_arm_is_due_once(tested):
     assert told == ["zero_shot", "lora, seed 2"]
     assert {row.job for row in ledger.axes()} == set(wanted)
     assert len(ledger.outcomes(split="validation", phrasing=1)) == 2 * 24
+    assert due(ledger, work.plan) == []
+
+
+def test_figures_that_do_not_fit_are_left_out_with_the_reason(tested):
+    work, ledger = tested(serving=True)
+    ground = work.plan.ground("tiny")
+    taken = settle_figures(ledger, work.plan, 1e-6, 0.0)
+    assert taken == settle_figures(ledger, work.plan, 1e-6, 1e6) == Taken((), False, 0), "settled once for all arms"
+    take_axes(work, ledger, ground, lambda label: None, taken=taken)
+    assert {(row.value, row.why) for row in ledger.axes()} == {
+        (None, "left out: all figures together may take 100 % of the time")
+    }
+    assert {row.name for row in ledger.axes()} == set(ALL)
+    assert due(ledger, work.plan) == []
+
+
+def test_fewer_records_are_counted(tested):
+    work, ledger = tested(serving=True)
+    take_axes(work, ledger, work.plan.ground("tiny"), lambda label: None, taken=Taken((1,), True, 7))
+    own = {row.name: row for row in ledger.axes() if row.job == job(work, "lora", 1).key}
+    assert [own[name].n for name in ("reworded", "reworded_gap", "memorised", "overfit")] == [7] * 4
+    assert set(own) == set(ALL)
+    assert own["first_token_ms_1"].value > 0
+    assert [own[name].value for name in ("first_token_ms_16", "tokens_per_s_16", "cache_bytes_16")] == [None] * 3
+    assert own["first_token_ms_16"].why.startswith("left out:")
+
+
+def test_nothing_is_due_where_nothing_is_asked_for(tested):
+    work, ledger = tested(retention=False, rewordings=0, memorisation=False)
     assert due(ledger, work.plan) == []
 
 

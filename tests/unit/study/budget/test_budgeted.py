@@ -133,7 +133,7 @@ def test_figures_that_were_left_out_are_taken_where_the_race_leaves_time(tmp_pat
     again.begin()
     assert [event["what"] for event in ledger.events()].count("forecast") == 2, "the first, and the one with figures"
     assert Budgeted(plan, ledger).fitted == held.fitted
-    (beside,) = [row for row in compare(ledger) if row.name.startswith("beside")]
+    (beside,) = [row for row in compare(ledger) if row.name.startswith("latency")]
     assert beside.low_s == held.fitted.forecast.best.seconds["beside"] > 0
 
 

@@ -11,6 +11,9 @@ from tuneoff.core.budget import parse_budget
 from tuneoff.core.errors import StudyError
 from tuneoff.study.budget.forecast import AIM, Forecast, fit_budget, forecast, resized, worst
 from tuneoff.study.budget.rates import ArmRate, rate_key
+from tuneoff.study.budget.writing import Writing
+
+ASKED = {"serving": True, "retention": True, "rewordings": 2, "memorisation": True, "records": 10}
 
 
 @pytest.fixture(scope="module")
@@ -71,12 +74,35 @@ def test_what_is_kept_is_paid_once(folder):
 
 
 def test_figures_beside_quality_are_counted(folder):
-    asked = {"serving": True, "retention": True, "rewordings": 2, "memorisation": True, "records": 10}
-    plan = made_plan(folder, "lora", seeds=1, measure=asked)
+    plan = made_plan(folder, "lora", seeds=1, measure={**ASKED, "share": 1.0})
     texts = 8 * 48 * 0.01 * 4
     serving = 2 * 1.0 + 18 * 5.5
     words = 10 * 0.5 + 2 * (10 * 0.5 + 5)
     assert worst(plan, made_rates(plan)).seconds["beside"] == 4 + serving + words + 10 * 0.5 + 5 + texts
+
+
+def test_figures_beside_quality_take_a_quarter_of_the_whole_at_most(folder):
+    """Measuring took 8 s, which count."""
+    whole = made_plan(folder, "lora", seeds=1, measure={**ASKED, "share": 1.0})
+    plan = made_plan(folder, "lora", seeds=1, measure=ASKED)
+    told = worst(plan, made_rates(plan)).seconds
+    race_s = told["trials"] + told["seeds"] + told["test"]
+    assert told["beside"] + 8 == pytest.approx(0.25 * (race_s + told["beside"] + 8))
+    assert told["beside"] < worst(whole, made_rates(whole)).seconds["beside"]
+    few = made_plan(folder, "lora", seeds=1, measure={**ASKED, "share": 0.01})
+    assert worst(few, made_rates(few)).seconds["beside"] == 0, "measuring has used it up"
+
+
+def test_free_text_is_written(folder):
+    """lora writes 12 answers of 3 tokens at each check and 20 in the test, 8 at a time, the longest of 4 tokens."""
+    plan = made_plan(folder, "lora", seeds=1)
+    writing = Writing(tokens=3.0, longest=4, rows=8, step_s=0.5, token_s=0.25)
+    rates = made_rates(plan)
+    key = rate_key(plan.arm("lora"))
+    written = replace(rates, arms={**rates.arms, key: replace(rates.arms[key], writing=writing)})
+    before, after = (forecast(plan, each).arms[-1] for each in (rates, written))
+    assert after.run_s - before.run_s == 2 * (2 * 4 * 0.5 + 12 * 3 * 0.25)
+    assert after.test_s - before.test_s == 3 * 4 * 0.5 + 20 * 3 * 0.25
 
 
 def test_a_learning_curve_is_counted_for_the_dearest_of_each_family(folder):

@@ -73,13 +73,26 @@ def test_contexts_that_are_kept_cost_the_first_time_only(base, tmp_path, monkeyp
         assert rate.first_s == pytest.approx((8 - 2 - rate.shared_s) / probe.few if kept else 0)
 
 
-def test_free_text_is_measured_by_writing(base, tmp_path):
+@pytest.mark.parametrize("allowance_s", [0.01, 20.0])
+def test_free_text_is_measured_by_writing(base, tmp_path, allowance_s):
     small = {"train_records": 16, "validation_records": 6, "test_records": 6}
     plan = plan_of(tmp_path, "zero_shot", "lora", tables=QUESTIONS, data=small)
     before = weights(base)
-    rates = measure_rates(plan, base, tmp_path / "run", allowance_s=0.01)
-    assert rates.of(plan.arm("lora")).record_s > 0
+    rates = measure_rates(plan, base, tmp_path / "run", allowance_s=allowance_s)
     assert all(torch.equal(before[name], p) for name, p in base.net.state_dict().items())
+    lora, untrained = (rates.of(plan.arm(name)) for name in ("lora", "zero_shot"))
+    answers = [len(base.chat.answer_ids(record.target)) for record in plan.data.train]
+    assert lora.record_s > 0
+    assert lora.writing.tokens == pytest.approx(sum(answers) / len(answers)), "it learns to answer as it is shown"
+    assert lora.writing.longest == max(answers)
+    assert lora.writing.rows == untrained.writing.rows == 6
+    assert untrained.writing.step_s + untrained.writing.token_s > 0
+    assert Rates.read(rates.as_json()) == rates
+
+
+def test_labels_are_not_written(base, tmp_path):
+    plan = plan_of(tmp_path, "zero_shot")
+    assert measure_rates(plan, base, tmp_path / "run").of(plan.arm("zero_shot")).writing is None
 
 
 def test_what_is_known_is_not_measured_again(base, tmp_path, monkeypatch):
