@@ -14,6 +14,7 @@ from functools import cached_property
 from statistics import mean
 from typing import Any
 
+from tuneoff.data.folder import SPLIT_OF
 from tuneoff.data.format import Row
 from tuneoff.data.labels import guess_kind
 from tuneoff.data.read import columns_of
@@ -24,7 +25,6 @@ __all__ = ["ABOUT_RECORD", "Column", "look_at", "words"]
 EXAMPLES = 2
 ABOUT_RECORD = "about the record"
 SHOWN_CHARACTERS = 60
-SPLITS = {"train", "training", "dev", "development", "validation", "valid", "val", "test", "testing", "eval", "heldout"}
 SPLIT_NAMES = {"split", "fold", "subset", "partition"}
 IDENTIFIERS = {"id", "ids", "uuid", "guid", "idx", "index", "nr", "number", "key", "hash", "url", "uri", "link", "path",
                "file", "filename", "md5", "sha1", "sha256"}  # fmt: skip
@@ -97,7 +97,7 @@ class Column:
             return "empty"
         if self.distinct == 1:
             return "the same in every row"
-        if self.plain and ({*last} & SPLIT_NAMES or {text.lower() for text in self.texts} <= SPLITS):
+        if self.plain and ({*last} & SPLIT_NAMES or {text.lower() for text in self.texts} <= {*SPLIT_OF}):
             return "the name of a split"
         if {*last} & IDENTIFIERS or "id" in words(self.name).split() or self._numbered:
             return "an identifier"

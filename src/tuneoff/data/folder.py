@@ -14,14 +14,15 @@ from pathlib import Path
 from tuneoff.core import plugins
 from tuneoff.data.format import Format
 
-__all__ = ["data_files", "format_of", "is_of_files", "split_named"]
+__all__ = ["SPLIT_OF", "data_files", "format_of", "is_of_files", "split_named"]
 
 WORDS = {
     "train": ("train", "training"),
-    "validation": ("validation", "valid", "val", "dev"),
-    "test": ("test", "testing", "eval", "evaluation"),
+    "validation": ("validation", "valid", "val", "dev", "development"),
+    "test": ("test", "testing", "heldout", "eval", "evaluation"),
 }
 SPLIT_OF = {word: split for split, words in WORDS.items() for word in words}
+"what a split is called in names of files, to the split"
 SAVED = ("dataset_dict.json", "state.json", "dataset_infos.json", "dataset_info.json")  # by the library `datasets`
 CONFIGS = re.compile(r"^configs:", re.MULTILINE)  # in the head of a README: parts that the library knows by name
 

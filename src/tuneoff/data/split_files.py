@@ -3,6 +3,7 @@
     train.jsonl.gz  dev.jsonl  test.jsonl  schema.csv    ->  {train, validation, test}; schema.csv is another set
     emotion_train.jsonl  emotion_val.jsonl  irony_train.jsonl    ->  two sets
     train-00000-of-00002.parquet  train-00001-of-00002.parquet   ->  one set in parts, read as FOLDER#train
+    part-0.jsonl  part-1.jsonl                                    ->  one set in parts, read as FOLDER
 
 A set without a training file is trained on its validation file, else on the one file that there is.
 """
@@ -10,22 +11,16 @@ A set without a training file is trained on its validation file, else on the one
 import os
 import re
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from tuneoff.core import plugins
+from tuneoff.data.folder import SPLIT_OF, data_files, format_of
 
 __all__ = ["DataSet", "data_sets", "name_of", "set_of"]
 
-WORDS = {
-    "train": ("train", "training"),
-    "validation": ("validation", "valid", "val", "dev", "development", "eval"),
-    "test": ("test", "testing", "heldout"),
-}
-SPLIT_OF = {word: split for split, words in WORDS.items() for word in words}
+SPLITS = ("train", "validation", "test")
 WORD = re.compile(rf"(?<![a-z])({'|'.join(sorted(SPLIT_OF, key=len, reverse=True))})(?![a-z])", re.IGNORECASE)
-PART = re.compile(r"-\d+-of-\d+$")
+PART = re.compile(r"[-_]\d+(-of-\d+)?$")
 SAVED = "dataset_dict.json"
 
 
@@ -45,7 +40,7 @@ class DataSet(NamedTuple):
 
     @property
     def neighbours(self) -> dict[str, str]:
-        return {split: self.files[split] for split in WORDS if split in self.files and split != self.trained}
+        return {split: self.files[split] for split in SPLITS if split in self.files and split != self.trained}
 
 
 def data_sets(folder: Path) -> list[DataSet]:
@@ -55,9 +50,9 @@ def data_sets(folder: Path) -> list[DataSet]:
         return [_saved(folder)]
     if (folder / "state.json").is_file():  # one split, saved with save_to_disk
         return [DataSet({"": folder.as_posix()})]
-    names = [entry.name for entry in sorted(folder.iterdir()) if entry.is_file() and _suffix(entry.name)]
-    if not names and (folder / "data").is_dir():
-        return data_sets(folder / "data")
+    names = _known(folder)
+    if not names:
+        return data_sets(folder / "data") if (folder / "data").is_dir() else _below(folder)
     sets = _sets(folder, names)
     for splits in (("train",), ("validation", "test")):
         having = [found for found in sets if any(split in found.files for split in splits)]
@@ -71,8 +66,8 @@ def set_of(file: Path) -> DataSet:
     key, split = _family(file.name)
     if split != "train" or not file.is_file():
         return DataSet({"": file.as_posix()})
-    others = [entry.name for entry in sorted(file.parent.iterdir()) if entry.is_file() and _suffix(entry.name)]
-    found = _sets(file.parent, [name for name in others if _family(name)[0] == key and _family(name)[1] != "train"])
+    alike = [name for name in _known(file.parent) if _family(name)[0] == key and _family(name)[1] != "train"]
+    found = _sets(file.parent, alike)
     neighbours = found[0].files if found else {}
     return DataSet({"train": file.as_posix(), **neighbours})
 
@@ -82,7 +77,7 @@ def name_of(path: str) -> str:
     place = Path(os.path.abspath(Path(path.partition("#")[0]).expanduser()))
     if place.is_dir():
         return place.name
-    stem = place.name.removesuffix(_suffix(place.name)).partition(".")[0]
+    stem = place.name.removesuffix(_ending(place.name)).partition(".")[0]
     rest = re.sub(r"[\W_]*\*[\W_]*", " ", _family(stem)[0]).strip()
     return place.parent.name if rest in ("", "data") else rest
 
@@ -90,6 +85,19 @@ def name_of(path: str) -> str:
 def _saved(folder: Path) -> DataSet:
     parts = [entry.name for entry in sorted(folder.iterdir()) if (entry / "state.json").is_file()]
     return DataSet({SPLIT_OF.get(part.lower(), ""): f"{folder.as_posix()}#{part}" for part in reversed(parts)})
+
+
+def _known(folder: Path) -> list[str]:
+    """Files of a format that can be read, hidden ones left out."""
+    files = (entry for entry in sorted(folder.iterdir()) if entry.is_file() and not entry.name.startswith((".", "_")))
+    return [file.name for file in files if _ending(file.name)]
+
+
+def _ending(name: str) -> str:
+    """The ending that says the format; "" for a file of none."""
+    known = format_of(name)
+    suffixes = sorted(known.suffixes, key=len, reverse=True) if known else ()
+    return next((name[-len(suffix) :] for suffix in suffixes if name.lower().endswith(suffix)), "")
 
 
 def _sets(folder: Path, names: Sequence[str]) -> list[DataSet]:
@@ -103,26 +111,24 @@ def _sets(folder: Path, names: Sequence[str]) -> list[DataSet]:
 
 
 def _named(folder: Path, split: str, names: Sequence[str]) -> str:
-    """One file by its name; a split in parts through its folder."""
-    if len(names) == 1 or not split:
-        return (folder / names[0]).as_posix()
-    if all(PART.search(name.removesuffix(_suffix(name))) for name in names):
-        return f"{folder.as_posix()}#{split}"
+    """One file by its name; files in parts through their folder."""
+    if len(names) > 1 and all(PART.search(name.removesuffix(_ending(name))) for name in names):
+        return _part(folder, split)
     return (folder / min(names, key=len)).as_posix()  # test.csv before test.csv.gz, dev before development
+
+
+def _part(folder: Path, split: str) -> str:
+    return f"{folder.as_posix()}#{split}" if split else folder.as_posix()
+
+
+def _below(folder: Path) -> list[DataSet]:
+    """Files that lie in sub-folders called train, test and the like."""
+    splits = data_files(folder)
+    return [DataSet({split: _part(folder, split) for split in splits})] if splits else []
 
 
 def _family(name: str) -> tuple[str, str]:
     """(what the files of one set share, the split that this one names)."""
-    stem = PART.sub("", name.removesuffix(_suffix(name)))
+    stem = PART.sub("", name.removesuffix(_ending(name)))
     word = WORD.search(stem)
     return (f"{stem[: word.start()]}*{stem[word.end() :]}", SPLIT_OF[word[1].lower()]) if word else (stem, "")
-
-
-def _suffix(name: str) -> str:
-    return next((name[-len(suffix) :] for suffix in _suffixes() if name.lower().endswith(suffix)), "")
-
-
-@cache
-def _suffixes() -> tuple[str, ...]:
-    formats = (plugins.load("formats", name) for name in plugins.names("formats"))
-    return tuple(sorted({suffix for each in formats for suffix in each.suffixes}, key=len, reverse=True))

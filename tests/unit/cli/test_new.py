@@ -86,6 +86,18 @@ def test_the_folder_one_stands_in(three, monkeypatch):
     assert read_spec(Path("study.toml")).name == "d"
 
 
+@pytest.mark.parametrize("name", ["{}-00000-of-00002.jsonl", "{}/{}.jsonl"], ids=["parts", "sub-folders"])
+def test_a_folder_of_parts(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    for mark, split in enumerate(("train", "test")):
+        for part in range(2):
+            file = name.format(split, part).replace("00000", f"0000{part}")
+            put(tmp_path, f"d/{file}", [{**row, "text": f"{row['text']} {mark}{part}"} for row in TICKETS])
+    new(Path("d"))
+    assert files_of() == ("d#train", "", "d#test")
+    assert load(read_spec(Path("study.toml"))).report.read == {"d#train": 1800, "d#test": 1800}
+
+
 def test_files_named_outright(three, capsys):
     put(three, "held.jsonl", [{**row, "text": f"{row['text']} ?"} for row in TICKETS])
     new(Path("d"), validation="d/held.jsonl")

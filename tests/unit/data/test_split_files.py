@@ -2,7 +2,7 @@
 
 import pytest
 
-from tuneoff.data.split_files import data_sets, name_of, set_of
+from tuneoff.data.split_files import DataSet, data_sets, name_of, set_of
 
 
 def put(folder, *names):
@@ -24,7 +24,7 @@ def found(folder):
         ("emotion_train.jsonl", "emotion_val.jsonl", "emotion_test.jsonl"),
         ("train-v2.json", "dev-v2.json", "test-v2.json"),
         ("Training.tsv", "Development.tsv", "Testing.tsv"),
-        ("my.train.parquet", "my.eval.parquet", "my.heldout.parquet"),
+        ("my.train.parquet", "my.val.parquet", "my.heldout.parquet"),
         ("train-00000-of-00001.parquet", "validation-00000-of-00001.parquet", "test-00000-of-00001.parquet"),
     ],
 )
@@ -67,6 +67,17 @@ def test_a_split_in_parts_is_read_through_its_folder(tmp_path):
     put(tmp_path, *(f"train-0000{n}-of-00002.parquet" for n in range(2)), "test-00000-of-00001.parquet")
     (each,) = data_sets(tmp_path)
     assert each.main == f"{tmp_path.as_posix()}#train"
+
+
+def test_parts_that_name_no_split_are_one_set(tmp_path):
+    put(tmp_path, "part-0.jsonl", "part-1.jsonl")
+    assert data_sets(tmp_path) == [DataSet({"": tmp_path.as_posix()})]
+
+
+def test_sub_folders_that_are_called_by_their_split(tmp_path):
+    put(tmp_path, "train/0.jsonl", "train/1.jsonl", "test/0.jsonl")
+    (each,) = data_sets(tmp_path)
+    assert each.files == {split: f"{tmp_path.as_posix()}#{split}" for split in ("test", "train")}
 
 
 def test_the_folder_data_is_looked_into(tmp_path):
