@@ -11,9 +11,9 @@ from typing import Annotated
 import typer
 
 from tuneoff.cli.ask import ask_columns, ask_one, on_terminal
-from tuneoff.core.errors import ConfigError, DataError
+from tuneoff.core.errors import ConfigError, DataError, ModelError, ResourceError
 from tuneoff.core.files import check_writable, write_text
-from tuneoff.data.draft import draft, limits
+from tuneoff.data.draft import Long, draft, limits
 from tuneoff.data.guess import Guess, Named, guess_study
 from tuneoff.data.load import Data, load_data
 from tuneoff.data.parts import Nested, Unclear
@@ -23,6 +23,7 @@ __all__ = ["new"]
 
 STUDY = Path("study.toml")
 MOST_SHOWN = 20
+LONG_TEXT_BYTES = 4000  # a token takes at least one: shorter texts fit any model
 
 
 def new(
@@ -45,8 +46,9 @@ def new(
     asked = Asked(path.as_posix(), out, Named(tuple(input or ()), answer, group, format), validation, test)
     found, asked = _data_set(asked)
     guess, asked = _guess(found, asked)
-    write_text(out, draft(guess, name_of(asked.path)))
-    for line in [*_found(guess, found, asked), *_tried(guess, out)]:
+    name = name_of(asked.path)
+    write_text(out, draft(guess, name))
+    for line in [*_found(guess, found, asked), *_tried(guess, name, out)]:
         typer.echo(line)
 
 
@@ -175,21 +177,59 @@ def _another(guess: Guess, asked: Asked) -> list[str]:
     return [f"         another: {replace(asked, named=other, out=out).command}"]
 
 
-def _tried(guess: Guess, out: Path) -> list[str]:
+def _tried(guess: Guess, name: str, out: Path) -> list[str]:
     """What comes of loading the data as guessed, and what to type next."""
+    plan = f"  tuneoff plan {shlex.quote(str(out))}"
     if guess.codes:
-        next_step = f"The labels are codes: write what they mean under [data.labels] in {out}, then type"
-        return ["", next_step, f"  tuneoff plan {out}"]
+        return ["", f"The labels are codes: write what they mean under [data.labels] in {out}, then type", plan]
     try:
         data: Data = load_data(**guess.data, **limits(guess), folder=out.parent)
+        lines = [f"records  {line}" for line in [*data.report.summary(), *_long_ones(guess, name, out, data)]]
     except DataError as error:
-        return [
-            "",
-            f"Wrote {out}. Before it can run, this must be fixed:",
-            str(error),
-            "Then type",
-            f"  tuneoff plan {out}",
-        ]
-    lines = [f"records  {line}" for line in data.report.summary()]
+        return ["", f"Wrote {out}. Before it can run, this must be fixed:", str(error), "Then type", plan]
     edit = [] if guess.wording.sure else [f"The instruction is a guess. Edit it in {out}: {guess.wording.instruction}"]
-    return [*lines, "", *edit, f"Wrote {out}. Look it over, then type", f"  tuneoff plan {out}"]
+    return [*lines, "", *edit, f"Wrote {out}. Look it over, then type", plan]
+
+
+def _long_ones(guess: Guess, name: str, out: Path, data: Data) -> list[str]:
+    """Count the records that the model cannot read whole, and write the line that cuts them. Raises DataError where
+    cutting does not help. The model's tokenizer is looked at only where some text is long."""
+    records = [*data.train, *data.validation, *data.test]
+    if max(len(record.text.encode()) for record in records) < LONG_TEXT_BYTES:
+        return []
+    try:
+        long = count_long(out)
+    except (ModelError, ResourceError) as error:
+        return [f"whether the model can read the longest was not found out: {error.problem}"]
+    if not long.count:
+        return []
+    write_text(out, draft(guess, name, long))
+    check_cut(out)
+    return [f"{long.words}: too_long says what becomes of them"]
+
+
+def count_long(study: Path) -> Long:
+    """The records of a study that its model cannot read whole, by the model's tokenizer alone."""
+    from tuneoff.study.lengths import over_long
+
+    plan, chat, context = _opened(study)
+    over, limit = over_long(plan, chat, context)
+    of = len(plan.data.train) + len(plan.data.validation) + len(plan.data.test)
+    return Long(len(over), of, max((each.tokens for each in over), default=0), limit)
+
+
+def check_cut(study: Path) -> None:
+    """Raise DataError where records are too long and cannot be cut."""
+    from tuneoff.study.lengths import check_lengths
+
+    check_lengths(*_opened(study))
+
+
+def _opened(study: Path) -> tuple:
+    """(plan, chat, context) of a study file, without the model's weights."""
+    from tuneoff.models.load import load_chat
+    from tuneoff.study.plan import make_plan
+    from tuneoff.study.spec import read_spec
+
+    spec = read_spec(study)
+    return make_plan(spec), *load_chat(spec.model.name, folder=spec.folder, template=spec.model.template)

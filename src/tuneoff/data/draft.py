@@ -32,6 +32,14 @@ class Long(NamedTuple):
     longest: int
     limit: int
 
+    @property
+    def words(self) -> str:
+        are = "is" if self.count == 1 else "are"
+        return (
+            f"{self.count:,} of {self.of:,} {are} longer than the {self.limit:,} tokens that the model reads "
+            f"(the longest: {self.longest:,})"
+        )
+
 
 def draft(guess: Guess, name: str, long: Long | None = None) -> str:
     """The text of a study file. name: what the reports call the study. long: where some records are."""
@@ -120,10 +128,7 @@ def _limits(guess: Guess) -> list[str]:
 def _too_long(long: Long | None) -> list[str]:
     if long is None:
         return []
-    help = (
-        f"{long.count:,} of {long.of:,} records are longer than the {long.limit:,} tokens that the model reads "
-        f'(the longest: {long.longest:,}); their input is cut at its end. "error" stops instead'
-    )
+    help = f'{long.words}; the end of their input is cut; "error" stops instead'
     return [_line("too_long", "truncate_right", help)]
 
 

@@ -20,7 +20,7 @@ from tuneoff.models.lengths import SHORTER, WITHOUT_ROOM, OverLong, Parts, measu
 from tuneoff.study.arm import Arm
 from tuneoff.study.plan import Plan
 
-__all__ = ["MOST_NEW_TOKENS", "check_lengths", "longest_answer"]
+__all__ = ["MOST_NEW_TOKENS", "check_lengths", "longest_answer", "over_long"]
 
 MOST_NEW_TOKENS = 512
 "where writing an answer stops at the latest"
@@ -34,10 +34,7 @@ def check_lengths(plan: Plan, chat: Chat, context: int) -> tuple[str, ...]:
     not be cut, and where nothing of them can be cut that would make them fit. Demonstrations are not counted: they are
     left out before any text is.
     """
-    prompt = Prompt(instruction=plan.task.instruction, template=plan.spec.prompt.template)
-    records = [*plan.data.train, *plan.data.validation, *plan.data.test]
-    taken = max((_taken(arm) for arm in plan.racing), default=0)
-    most = min(plan.spec.train.max_length or context, context)
+    prompt, records, taken, most = _asked(plan, context)
     allowed = f"{most - taken:,} tokens{f' (of {most:,}, {taken} are learned positions)' if taken else ''}"
     room = 0 if plan.spec.data.too_long == "error" else longest_answer(plan, chat)
     lengths = measure_lengths(chat, prompt, records, most - taken, room)
@@ -50,6 +47,20 @@ def check_lengths(plan: Plan, chat: Chat, context: int) -> tuple[str, ...]:
         _check_rest([(record, parts) for record, parts in rests if sum(parts) >= most - taken], len(records), allowed)
     cut = _cut(lengths.over, len(records), allowed, plan.spec.data.too_long)
     return (*chat.remarks, *cut, *_long_answers(plan, chat))
+
+
+def over_long(plan: Plan, chat: Chat, context: int) -> tuple[list[OverLong], int]:
+    """The records that the model cannot read whole, and how many tokens it reads beside what its arms learn."""
+    prompt, records, taken, most = _asked(plan, context)
+    return measure_lengths(chat, prompt, records, most - taken).over, most - taken
+
+
+def _asked(plan: Plan, context: int) -> tuple[Prompt, list[Record], int, int]:
+    """The prompt, all records, the positions that arms take, and the most that is read."""
+    prompt = Prompt(instruction=plan.task.instruction, template=plan.spec.prompt.template)
+    records = [*plan.data.train, *plan.data.validation, *plan.data.test]
+    taken = max((_taken(arm) for arm in plan.racing), default=0)
+    return prompt, records, taken, min(plan.spec.train.max_length or context, context)
 
 
 def longest_answer(plan: Plan, chat: Chat) -> int:

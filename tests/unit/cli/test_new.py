@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from tiny_study import put_model, put_rows, put_study, rows
 from tuneoff.cli.main import app
-from tuneoff.cli.new import new
-from tuneoff.core.errors import ConfigError, DataError
+from tuneoff.cli.new import count_long, new
+from tuneoff.core.errors import ConfigError, DataError, ResourceError
 from tuneoff.data.load import load_data
 from tuneoff.study.spec import read_spec
 
@@ -238,6 +239,26 @@ def test_rows_of_many_records_come_with_the_commands_that_cut_them(tmp_path, mon
 def test_columns_that_are_not_used_are_named(tmp_path, capsys):
     new(put(tmp_path, "a.jsonl", [{**row, "id": n} for n, row in enumerate(TICKETS)]), tmp_path / "study.toml")
     assert "columns not used: id" in capsys.readouterr().out
+
+
+def test_records_that_the_model_cannot_read_are_counted_by_its_tokenizer(tmp_path):
+    put_model(tmp_path)
+    (tmp_path / "model" / "model.safetensors").write_bytes(b"not tensors")
+    put_rows(tmp_path / "data.jsonl", [{"text": "far too long " * 50, "label": "good"}, *rows()])
+    whole = {"train_records": 0, "validation_records": 0, "test_records": 0}
+    long = count_long(put_study(tmp_path, ("zero_shot", "soft_prompt"), data=whole))
+    assert (long.count, long.of, long.limit) == (1, 121, 492)  # 512, of which 20 are learned positions
+    assert 650 < long.longest < 800
+
+
+def test_lengths_that_cannot_be_found_out_are_said(tmp_path, capsys, monkeypatch):
+    def absent(study):
+        raise ResourceError("the model is not on this machine")
+
+    monkeypatch.setattr("tuneoff.cli.new.count_long", absent)
+    new(put(tmp_path, "a.jsonl", [{**row, "text": f"{row['text']} {'x' * 5000}"} for row in TICKETS]), tmp_path / "s")
+    said = capsys.readouterr().out
+    assert "whether the model can read the longest was not found out: the model is not on this machine" in said
 
 
 def test_separate_files_beside_it(tmp_path):

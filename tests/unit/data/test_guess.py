@@ -274,7 +274,7 @@ def test_records_that_are_too_long_are_counted_in_the_file(tmp_path):
     guess = guess_study({"": "a.jsonl"}, folder=put(tmp_path, "a.jsonl", LABELLED))
     text = draft(guess, "a", Long(1, 400, 9556, 8192))
     assert tomllib.loads(text)["data"]["too_long"] == "truncate_right"
-    assert "1 of 400 records are longer than the 8,192 tokens that the model reads (the longest: 9,556)" in text
+    assert "1 of 400 is longer than the 8,192 tokens that the model reads (the longest: 9,556)" in text
     assert "too_long" not in draft(guess, "a")
 
 
