@@ -4,7 +4,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from tiny_study import put_model, put_study
+from tiny_study import put_model, put_rows, put_study, rows
 from tuneoff.cli.main import app
 
 torch.set_num_threads(1)
@@ -42,6 +42,29 @@ def test_a_quick_plan_does_not_need_the_model(tmp_path):
     text = said("plan", "--quick", put_study(tmp_path, ["lora"], model={"name": "nowhere"}))
     assert "task: choice" in text
     assert "Recommendation before" not in text
+
+
+def test_the_plan_names_the_columns_that_are_not_used(tmp_path):
+    put_rows(tmp_path / "data.jsonl", [{**row, "id": at, "tools": "[]"} for at, row in enumerate(rows())])
+    assert "columns not used: id, tools" in said("plan", "--quick", put_study(tmp_path, ["zero_shot"]))
+
+
+def test_system_and_history_are_in_what_the_model_sees(tmp_path):
+    put_model(tmp_path)
+    before = {"system": "You are a pirate.", "history": [["Ho", "Ahoy"]]}
+    tables = [{**before, "instruction": f"And {n}?", "input": "", "output": f"arr {n}"} for n in range(120)]
+    put_rows(tmp_path / "data.jsonl", tables)
+    text = said("inspect", put_study(tmp_path, ["zero_shot"]), "--records", "1")
+    assert text.index("You are a pirate.") < text.index("Ho") < text.index("Ahoy") < text.index("And ")
+
+
+def test_options_are_in_what_the_model_sees(tmp_path):
+    put_model(tmp_path)
+    put_rows(tmp_path / "data.jsonl", [{"question": f"{n}?", "option_a": "left", "option_b": "right", "answer": n % 2}
+                                       for n in range(120)])  # fmt: skip
+    text = said("inspect", put_study(tmp_path, ["zero_shot"]), "--records", "1")
+    assert "A: left\nB: right" in text
+    assert "Answer with one of: A, B." in text
 
 
 def test_the_plan_advises(study):

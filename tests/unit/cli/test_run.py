@@ -7,7 +7,7 @@ import torch
 from rich.console import Console
 from typer.testing import CliRunner
 
-from tiny_study import put_model, put_study
+from tiny_study import put_model, put_rows, put_study, rows
 from tuneoff.cli.main import app
 from tuneoff.cli.progress import Shown
 from tuneoff.report.words import Measure
@@ -20,6 +20,7 @@ RUN = CliRunner()
 def folder(tmp_path_factory):
     made = tmp_path_factory.mktemp("run")
     put_model(made)
+    put_rows(made / "data.jsonl", [{**row, "ticket": at} for at, row in enumerate(rows())])
     put_study(made, ["zero_shot", "lora"], seeds=1)
     return made
 
@@ -33,6 +34,7 @@ def test_it_ends_with_a_verdict_and_the_next_words(folder, result):
     assert result.exit_code == 0, result.output
     said = result.output
     assert "24 train, 12 validation, 20 test records" in said
+    assert "columns not used: ticket" in said
     assert "loading model" in said
     for arm in ("majority", "tfidf", "zero_shot", "zero_shot (calibrated)", "lora, seed 1", "test: lora, seed 1"):
         assert arm in said
