@@ -48,5 +48,7 @@ def _print(console, base, example) -> None:
     text.append(base.chat.show(ids.answer), style="bold green")
     text.append(behind, style="bold")
     console.print(text, soft_wrap=True)
+    if example.record.alternatives:
+        console.print(f"also right: {' | '.join(example.record.alternatives)}", markup=False, soft_wrap=True)
     if example.dropped_demonstrations or example.cut:
         console.print(f"({example.dropped_demonstrations} demonstrations dropped, {example.cut} characters cut to fit)")

@@ -24,6 +24,7 @@ from tuneoff.data.plain import fall_together
 from tuneoff.data.read import columns_of, read_rows, read_shape, to_records
 from tuneoff.data.record import Record
 from tuneoff.data.shapes import Shape
+from tuneoff.data.spelling import one_spelling
 from tuneoff.data.wording import Wording, word
 from tuneoff.data.words import count_words
 
@@ -31,6 +32,7 @@ __all__ = ["Guess", "Named", "guess_study"]
 
 FEW_A_LABEL = 10
 FEW_ALIKE = 0.01
+LONG = 30  # words
 OWN_INSTRUCTION = ("chat", "Alpaca", "prompt and completion")
 
 
@@ -109,6 +111,8 @@ def guess_study(
     labelled = {split: found for split, found in neighbours.items() if _labelled(found, parts.shape)}
     kept = {split: files[split] for split in labelled}
     doubts = [_unlabelled(files[split], split, parts.shape) for split in neighbours if split not in labelled]
+    answers = _answers(rows, columns, parts, path, named.group, title)
+    doubts += _alike(answers.pop("alike"))
     return Guess(
         files={"train" if "test" in kept else "path": path, **kept},
         rows={"train": len(rows), **{split: len(found) for split, found in labelled.items()}},
@@ -122,14 +126,14 @@ def guess_study(
         others={name: columns[name].distinct for name in parts.others},
         groups={name: column.distinct for name, column in columns.items() if column.groups and name != named.group},
         doubts=(*parts.doubts, *doubts),
-        **_answers(rows, columns, parts, path, named.group, title),
+        **answers,
     )
 
 
 def _answers(
     rows: Sequence[Row], columns: Mapping[str, Column], parts: Parts, path: str, group: str, title: str
 ) -> dict[str, Any]:
-    """What the answers say: kind, labels, metrics, wording."""
+    """What the answers say: kind, labels, metrics, wording; alike: answers that only strict_match tells apart."""
     shape = parts.shape
     several = bool(shape.answer) and columns[shape.answer].lists
     if several:
@@ -140,15 +144,17 @@ def _answers(
     coded = bool(shape.options and shape.options.coding)
     asked = bool(shape.turns or shape.instruction)
     kind = "text" if several else "choice" if coded else _kind(targets, asked)
-    labels = tuple(sorted(set(targets))) if kind == "choice" else ()
+    labels = tuple(sorted(set(targets) - one_spelling(targets).keys())) if kind == "choice" else ()
     listed = bool(labels) and not coded and _letters_in_text(labels, records)
-    metric, metrics = _metrics(kind, targets)
+    alike = _too_alike(targets) if kind == "text" else []
+    metric, metrics = _metrics(kind, targets, strict=bool(alike))
     return {
         "kind": kind,
         "labels": labels,
         "listed": listed,
         "codes": bool(labels) and not coded and not listed and are_codes(labels),
         "several": several,
+        "alike": alike,
         "metric": metric,
         "metrics": metrics,
         "wording": _wording(shape, labels, coded or listed, several, title),
@@ -198,21 +204,32 @@ def _kind(targets: Sequence[str], instructed: bool) -> str:
     return "choice" if guess_kind(targets) == "choice" or (short and often and not instructed) else "text"
 
 
-def _metrics(kind: str, targets: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+def _metrics(kind: str, targets: Sequence[str], strict: bool) -> tuple[str, tuple[str, ...]]:
     if kind == "choice":
         return "accuracy", ("macro_f1",)
     words = median(count_words(target) for target in targets)
-    if words <= 30 and _alike(targets):
+    if strict:
         return "strict_match", ("exact_match", "token_f1")
     if words <= 3:
         return "exact_match", ("token_f1",)
-    return ("token_f1", ("rouge_l",)) if words <= 30 else ("rouge_l", ("token_f1", "chrf"))
+    return ("token_f1", ("rouge_l",)) if words <= LONG else ("rouge_l", ("token_f1", "chrf"))
 
 
-def _alike(targets: Sequence[str]) -> bool:
-    """Whether case, articles or marks, which exact_match leaves out, tell some of the answers apart (1 in 100)."""
-    fallen = sum(len(group) - 1 for group in fall_together(targets))
-    return fallen > FEW_ALIKE * len(set(targets))
+def _too_alike(targets: Sequence[str]) -> list[tuple[str, ...]]:
+    """Answers that exact_match takes for equal, where more than 1 in 100 are; in long ones it is a matter of style."""
+    if median(count_words(target) for target in targets) > LONG:
+        return []
+    groups = fall_together(targets)
+    return groups if sum(len(group) - 1 for group in groups) > FEW_ALIKE * len(set(targets)) else []
+
+
+def _alike(groups: Sequence[Sequence[str]]) -> list[str]:
+    """Why the strict metric was chosen."""
+    if not groups:
+        return []
+    shown = " and ".join(map(repr, groups[0][:2]))
+    more = f", and {len(groups) - 1} more" if len(groups) > 1 else ""
+    return [f"exact_match would take different answers for equal ({shown}{more}): strict_match tells them apart"]
 
 
 def _wording(shape: Shape, labels: Sequence[str], optioned: bool, several: bool, title: str) -> Wording:

@@ -13,7 +13,7 @@ from tuneoff.core.errors import DataError, nearest
 from tuneoff.data.format import Format, Row, check_name
 from tuneoff.data.labels import refuse_label_sets
 from tuneoff.data.record import Record, Unusable
-from tuneoff.data.shapes import Shape, find_shape, settle, to_record, unknown_column
+from tuneoff.data.shapes import Shape, find_shape, listed, settle, to_record, unknown_column
 from tuneoff.data.shards import check_answers
 from tuneoff.data.values import half_character
 
@@ -115,7 +115,7 @@ def _records(
     if group and group not in columns_of(rows):
         raise unknown_column(group, columns_of(rows), path)
     if answered and shape.answer:
-        refuse_label_sets([row.table.get(shape.answer) for row in rows], "choice" if labels else kind, path)
+        refuse_label_sets([listed(row.table.get(shape.answer)) for row in rows], "choice" if labels else kind, path)
         if not labels:
             check_answers(rows, shape.answer, path)
     records, bad = [], []

@@ -32,6 +32,7 @@ __all__ = [
     "asking",
     "find_shape",
     "label_texts",
+    "listed",
     "settle",
     "text_of",
     "to_record",
@@ -285,9 +286,15 @@ def _instruction(table: Mapping[str, Any], column: str) -> str:
     return text
 
 
+def listed(value: Any) -> Any:
+    """The list in SQuAD's form, {"text": ["in 1969", "1969"], "answer_start": [4, 7]}; any other value as it is."""
+    texts = value.get("text") if isinstance(value, Mapping) else None
+    return texts if isinstance(texts, list | tuple) else value
+
+
 def _right_answers(table: Mapping[str, Any], column: str, *, needed: bool) -> list[str]:
     """A list holds several right answers, any other value the only one."""
-    value = table.get(column)
+    value = listed(table.get(column))
     if isinstance(value, list | tuple):
         if needed and not value:
             raise Unusable(f"the list of answers is empty (column {column!r})")

@@ -119,3 +119,11 @@ def test_inspect_of_an_arm_without_a_model(study, arm, hint):
     assert result.exit_code == 2
     assert f"no arm {arm!r} with a model" in result.output
     assert hint in result.output
+
+
+def test_inspect_shows_further_right_answers_beside_the_trained_one(tmp_path):
+    put_model(tmp_path)
+    put_rows(tmp_path / "data.jsonl", [{"question": f"q {n}", "answer": [f"a {n}", f"b {n}"]} for n in range(60)])
+    text = said("inspect", put_study(tmp_path, ["zero_shot"]), "-n", 1)
+    number = text.split("also right: b ")[1].split()[0]
+    assert f"⟦a {number}<|im_end|>⟧" in text

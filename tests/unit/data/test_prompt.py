@@ -1,5 +1,7 @@
 """Where a record's own instruction, its history and its system text stand in the conversation."""
 
+import json
+
 from tuneoff.data.prompt import Prompt
 from tuneoff.data.record import Message, Record
 
@@ -37,3 +39,13 @@ def test_the_system_text_stands_first_and_once():
     assert said(record, instruction="Count.", demonstrations=(shown,)) == [
         ("system", "Be brief."), ("user", "Count.\n\none"), ("assistant", "1"), ("user", "two"),
     ]  # fmt: skip
+
+
+def test_a_saved_prompt_keeps_all_right_answers_of_its_demonstrations():
+    shown = Record(fields={"q": "When?"}, target="in 1969", alternatives=("1969", "in July 1969"))
+    prompt = Prompt(demonstrations=(shown,))
+    again = Prompt.from_dict(json.loads(json.dumps(prompt.as_dict())))
+    assert again.demonstrations[0].references == ("in 1969", "1969", "in July 1969")
+    assert again == prompt
+    asked = again.render(Record(fields={"q": "Who?"}, target="?"))
+    assert [turn.content for turn in asked if turn.role == "assistant"] == ["in 1969"]

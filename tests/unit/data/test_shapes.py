@@ -314,3 +314,9 @@ def test_lists_that_hold_no_answers(answers, why):
     with pytest.raises(Unusable) as error:
         record({"text": "Who?", "answer": answers})
     assert str(error.value) == why
+
+
+def test_answers_in_the_form_of_squad():
+    answers = {"text": ["in 1969", "1969"], "answer_start": [4, 7]}
+    got = record({"question": "When?", "answers": answers}, input=["question"], answer="answers")
+    assert got.references == ("in 1969", "1969")

@@ -168,3 +168,12 @@ def test_scores_and_ruled_out_arms(tmp_path):
     assert 'data-head="score"><span>79.50</span>' in text
     assert "has the highest score: quality minus its costs" in text
     assert re.search(r"limits: max_artifact_mb</th><td>5</td>", text)
+
+
+def test_all_right_answers_of_a_record_are_shown():
+    from tuneoff.data.record import Record
+    from tuneoff.report.folder import texts_of
+
+    one = Record(fields={"q": "Who?"}, target="Ann")
+    several = Record(fields={"q": "When?"}, target="in 1969", alternatives=("1969",))
+    assert texts_of([one, several]) == {one.id: ("Who?", "Ann"), several.id: ("When?", "in 1969 | 1969")}
