@@ -1,4 +1,4 @@
-"""CSV and TSV with a header line. A .tsv is cut at tabs; a .csv at whichever of , ; tab | its header holds most.
+"""CSV and TSV with a header line. A .tsv is cut at tabs; a .csv at whichever of , ; tab | its lines agree on.
 
 text,label
 "hello, is my card on its way?",card_arrival
@@ -22,6 +22,7 @@ from tuneoff.data.values import as_text
 __all__ = ["Csv"]
 
 SEPARATORS = ",;\t|"
+LOOKED_AT = 50  # lines that tell the separator
 SEPARATOR_LINE = re.compile(r'"?sep=([^"])"?[\s,;]*', re.IGNORECASE)
 TABBED = (".tsv", ".tab", ".tsv.gz")
 
@@ -61,8 +62,15 @@ def _separator(path: str, lines: Sequence[str]) -> tuple[str, int]:
     named = SEPARATOR_LINE.fullmatch(lines[start].rstrip("\r\n"))
     if named:
         return named[1], _separator(path, ["", *lines[start + 1 :]])[1] + start
-    outside = "".join(lines[start].split('"')[::2])
-    return "\t" if path.lower().endswith(TABBED) else max(SEPARATORS, key=outside.count), start
+    return "\t" if path.lower().endswith(TABBED) else _likeliest(lines[start : start + LOOKED_AT]), start
+
+
+def _likeliest(lines: Sequence[str]) -> str:
+    """Of the separators that the header has, the one that most lines have as often; then the header's most frequent."""
+    outside = ["".join(line.split('"')[::2]) for line in lines if line.strip()]
+    there = [mark for mark in SEPARATORS if mark in outside[0]]
+    alike = {mark: sum(line.count(mark) == outside[0].count(mark) for line in outside) for mark in there}
+    return max(there, key=lambda mark: (alike[mark], outside[0].count(mark)), default=SEPARATORS[0])
 
 
 def _names(header: Cells, rows: Sequence[Cells], path: str | Path) -> dict[int, str]:

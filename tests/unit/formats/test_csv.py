@@ -30,6 +30,14 @@ def test_a_tsv_is_cut_at_tabs_whatever_its_header_holds(tmp_path):
     assert tables(read(tmp_path, "a.tsv", "a,b,c\td\n1,2,3\t4\n")) == [{"a,b,c": "1,2,3", "d": "4"}]
 
 
+def test_the_lines_decide_where_the_header_has_two_separators(tmp_path):
+    assert tables(read(tmp_path, "a.csv", "text, or so;label\na;x\nb, c, d;y\n"))[1] == {
+        "text, or so": "b, c, d",
+        "label": "y",
+    }
+    assert tables(read(tmp_path, "a.csv", "a,b|c,d\n1,2|3,4\n")) == [{"a": "1", "b|c": "2|3", "d": "4"}]
+
+
 @pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])
 def test_the_separator_is_that_of_the_first_line(tmp_path, end):
     rows = read(tmp_path, "a.csv", end.join(["", "text,label", "x; y; z,praise", "u; v; w,complaint", ""]))
