@@ -6,6 +6,7 @@ import pytest
 import torch
 from transformers import DynamicCache
 from transformers.modeling_outputs import BaseModelOutputWithPast
+from transformers.utils.deprecation import deprecate_kwarg
 
 from tiny_arms import filled_cache, tiny_base
 from tuneoff.models.base import Base
@@ -146,3 +147,15 @@ def test_no_deprecated_name_is_used(architecture):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert filled_cache(base, [1, 20, 21]).layers[-1].keys.shape[2] == 3
+
+
+class Renamed(torch.nn.Module):
+    @deprecate_kwarg("past_key_values", "99.0.0", new_name="cache")
+    def forward(self, cache=None):
+        return cache
+
+
+def test_a_deprecated_name_is_an_error_in_every_test():
+    assert Renamed()(cache=1) == 1
+    with pytest.raises(FutureWarning, match="`past_key_values` is deprecated"):
+        Renamed()(past_key_values=1)

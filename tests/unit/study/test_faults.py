@@ -92,8 +92,8 @@ def test_strict_stops_at_a_broken_path(broken, tmp_path):
 def test_strict_from_the_command_line_and_from_python(broken, tmp_path, monkeypatch):
     study = Study(tmp_path, tiny(seed=6, fingerprint="shell"))
     (tmp_path / "study.toml").write_text(_toml(table(ARMS)))
-    monkeypatch.setattr(module, "open_base", lambda spec: study.base)
-    monkeypatch.setattr("tuneoff.api.open_base", lambda spec: study.base)
+    monkeypatch.setattr(module, "open_checked", lambda plan: study.base)
+    monkeypatch.setattr("tuneoff.api.open_checked", lambda plan: study.base)
     warnings.simplefilter("ignore", BrokenPathWarning)  # each test has filters of its own
     done = CliRunner().invoke(app, ["run", str(tmp_path / "study.toml"), "--out", str(study.run), "--strict"])
     assert done.exit_code == 2
