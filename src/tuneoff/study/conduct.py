@@ -156,7 +156,7 @@ def _advise(worker: Worker, ledger: Ledger, watch: Watch, faults: Faults, allowe
     except ENDS:
         raise
     except Exception as error:  # it measures arms, and so meets whatever their plugins raise
-        faults.met("the first opinion failed, and the study goes on without it", error)
+        faults.met("the recommendation before training failed, and the study goes on without it", error)
 
 
 def _race(held: Budgeted, worker: Worker, watch: Watch, faults: Faults) -> Verdict:
