@@ -1,4 +1,4 @@
-"""Duplicates and leakage: contents are alike when they differ in case and white space only.
+"""Duplicates and leakage: contents are alike when they differ in case, white space and what cannot be seen only.
 
     "Card not arrived "  and  "card  not arrived"   are alike
 
@@ -8,12 +8,14 @@ before it. Contents that are equal to the letter, so that a model cannot tell th
 for together, are counted as contradicting.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from tuneoff.core.identity import content_hash
 from tuneoff.data.record import Record
+from tuneoff.data.spelling import look
 
 __all__ = ["Distinct", "content_key", "drop_duplicates", "drop_leaked", "join_groups"]
 
@@ -30,26 +32,35 @@ class Distinct(NamedTuple):
 
 
 def content_key(record: Record) -> str:
-    """The hash of what the record asks, in small letters, each run of white space as one space."""
+    """The hash of what the record asks, in small letters, as it looks: each run of white space as one space."""
     return content_hash(_plain(record.content))
 
 
 def drop_duplicates(records: Iterable[Record]) -> Distinct:
     """Keep the first of each (content, answers)."""
     kept: dict[tuple, Record] = {}
-    right: dict[str, set[str]] = {}  # by content to the letter: what is right for all its records
+    by_content: dict[str, list[Record]] = defaultdict(list)
     removed = alike = 0
     for record in records:
-        answers = frozenset(record.references)
-        key = (content_key(record), answers)
+        content = content_key(record)
+        key = (content, frozenset(record.references))
         if key in kept:
             removed += 1
             alike += record.content != kept[key].content
         else:
             kept[key] = record
+            by_content[content].append(record)
+    several = (found for found in by_content.values() if len(found) > 1)
+    return Distinct(list(kept.values()), removed, alike, sum(map(_contradicting, several)))
+
+
+def _contradicting(records: Sequence[Record]) -> int:
+    """Of contents that are alike: how many, to the letter, no answer is right for all their records."""
+    right: dict[str, set[str]] = {}
+    for record in records:
         exact = content_hash(record.content)
-        right[exact] = right.get(exact, set(answers)) & answers
-    return Distinct(list(kept.values()), removed, alike, sum(not answers for answers in right.values()))
+        right[exact] = right.get(exact, set(record.references)) & set(record.references)
+    return sum(not answers for answers in right.values())
 
 
 def join_groups(parts: Mapping[str, Sequence[Record]], named: bool) -> dict[str, list[Record]]:
@@ -82,7 +93,7 @@ def drop_leaked(records: Sequence[Record], sealed: Iterable[Record]) -> tuple[li
 
 def _plain(value: object) -> object:
     if isinstance(value, str):
-        return " ".join(value.casefold().split())
+        return look(value.casefold())
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value]

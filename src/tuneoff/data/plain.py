@@ -10,7 +10,7 @@ case, no punctuation, no English articles. Further:
     signs     stay (%, $, +, /, #, &, _): 5 % is not 5, and C# is not C
     code      a text with = < > { } \\ or an arithmetic sign between operands keeps all its characters, one space around
               each sign
-    others    punctuation of other scripts goes like that of ASCII
+    others    punctuation of other scripts goes like that of ASCII; accents are composed, invisible characters go
 
 What still falls together: case, articles, and the marks of prose. The metric strict_match tells all of it apart.
 """
@@ -19,6 +19,7 @@ import re
 from collections.abc import Iterable
 from functools import cache
 
+from tuneoff.data.spelling import look
 from tuneoff.data.words import marks_of_sentences
 
 __all__ = ["fall_together", "plain"]
@@ -40,9 +41,9 @@ INSIDE_NUMBERS = (
 
 def plain(text: str) -> str:
     """The text in lower case, without what makes no difference to what it says; see above."""
-    text = MINUS.sub("-", text.lower())
+    text = MINUS.sub("-", look(text.lower()))
     if CODE.search(text):
-        return " ".join(CODE_TOKEN.findall(text.strip(" \t\r\n`.;")))
+        return " ".join(CODE_TOKEN.findall(text.strip(" `.;")))
     text = THOUSANDS.sub(lambda number: number[0].replace(",", ""), text)
     bare = _marks().sub(lambda mark: mark["kept"] or "", UNIT.sub("", text))
     return " ".join(ARTICLES.sub(" ", bare).split())

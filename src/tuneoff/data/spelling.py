@@ -21,8 +21,9 @@ JOINER = re.compile("(?<=[\u0000-\u036f])[\u200c\u200d]|[\u200c\u200d]+$")
 
 def look(label: str) -> str:
     """What a reader sees: accents composed, nothing invisible, each run of white space as one space."""
-    seen = INVISIBLE.sub("", unicodedata.normalize("NFC", label))
-    return " ".join(JOINER.sub("", seen).split())
+    if not label.isascii():  # for speed: texts go through here too
+        label = JOINER.sub("", INVISIBLE.sub("", unicodedata.normalize("NFC", label)))
+    return " ".join(label.split())
 
 
 def one_spelling(found: Iterable[str], listed: Sequence[str] = ()) -> dict[str, str]:

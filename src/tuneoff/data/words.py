@@ -31,7 +31,7 @@ MEANT = "%#&*@/\\‰‱′″‴٪％＃＆＊＠／＼"  # punctuation by its c
 
 def words(text: str) -> list[str]:
     """Words and signs. A text that has neither (":)") gives its pieces."""
-    return _word().findall(text) or pieces(text)
+    return _word().findall(unicodedata.normalize("NFC", text)) or pieces(text)
 
 
 def pieces(text: str) -> list[str]:

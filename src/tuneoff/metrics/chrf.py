@@ -8,6 +8,7 @@ counts of all records first, is close to it and not the same.
 """
 
 from functools import cache
+from unicodedata import normalize
 
 from tuneoff.data.record import Record
 from tuneoff.data.task import Task
@@ -23,7 +24,8 @@ class Chrf(Metric):
     def row(self, answer: Answer, record: Record, task: Task) -> tuple[float, ...]:
         if not answer.readable:
             return (0.0,)
-        score = _scorer().sentence_score(answer.text, list(record.references)).score  # of the best reference
+        said, *right = (normalize("NFC", text) for text in (answer.text, *record.references))  # accents of one form
+        score = _scorer().sentence_score(said, right).score  # of the best reference
         return (min(score / 100, 1.0),)
 
 

@@ -15,6 +15,7 @@ def rec(text, target="x", group="", **named):
 
 def test_case_and_white_space_do_not_count():
     assert content_key(rec("Card  not\narrived ")) == content_key(rec("card not ARRIVED"))
+    assert content_key(rec("un \u00e9t\u00e9")) == content_key(rec("un\u00a0e\u0301t\u200be\u0301"))
     assert content_key(rec("a")) != content_key(rec("b"))
     assert content_key(rec("a")) != content_key(rec("a", instruction="Do."))
     assert content_key(rec("a")) != content_key(rec("a", turns=(Message("user", "Hi"),)))

@@ -63,6 +63,15 @@ def test_an_answer_is_read_without_its_white_space():
     assert read_text(" \n ") == Answer(text="", readable=False)
 
 
+@pytest.mark.parametrize("name", ["exact_match", "token_f1", "rouge_l", "chrf"])
+@pytest.mark.parametrize(
+    "said", ["re\u0301clamation d\u2019e\u0301te\u0301", "r\u00e9clamation\u00a0d\u2019\u00e9t\u00e9"]
+)
+def test_accents_of_either_form_are_the_same_answer(name, said):
+    record = Record(fields={"text": "x"}, target="r\u00e9clamation d\u2019\u00e9t\u00e9")
+    assert _row(name, Answer(text=said), record=record)[0] == pytest.approx(1.0)
+
+
 def test_strict_match_lets_nothing_fall_together():
     right = Record(fields={"text": "x"}, target="foo.bar", alternatives=("Foo  Bar",))
     for said, score in [
