@@ -8,6 +8,7 @@ What nothing tells is Unclear, with the best that can be said.
 """
 
 import json
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,7 +20,7 @@ from tuneoff.data.shapes import ANSWERS, TEXTS, Shape, find_shape, settle, unkno
 
 __all__ = ["Parts", "Unclear", "find_parts"]
 
-OF_A_TASK = ("instruction", "definition")
+OF_A_TASK = ("instruction", "definition", "instructions", "annotations")
 MOST_INPUTS = 3
 NONE = Options(columns=())
 LONG_TEXT = 12  # characters on average: a column of shorter ones is hardly what is asked about
@@ -27,7 +28,8 @@ ANSWER_WORDS = {*ANSWERS, "answers", "ref", "refs", "reference", "references", "
                 "reply", "tldr", "headline", "highlights", "paraphrase", "correction", "queue", "team"}  # fmt: skip
 INPUT_WORDS = {*TEXTS, "question", "prompt", "document", "article", "source", "src", "passage", "context", "mr",
                "triples", "dialogue", "mail", "email", "goal", "premise"}  # fmt: skip
-SURE = {*ANSWERS, *OPTION_ANSWERS, "refs", "references", "sql", "code", "reply", "answers", "tldr"}
+REFERENCES = {"ref", "refs", "reference", "references", "targets", "answers"}
+SURE = {*ANSWERS, *OPTION_ANSWERS, "labels", "refs", "references", "sql", "code", "reply", "answers", "tldr"}
 BESIDE = {"columns", "schema", "context", "passage", "table", "options", "choices", "history", "system"}
 
 
@@ -123,7 +125,9 @@ def _recognised(columns: Mapping[str, Column], input: Sequence[str], answer: str
     if input and not answer:
         return None
     possible = {*ANSWERS, *OPTION_ANSWERS} - {answer}
-    likely = [name for name, column in columns.items() if name not in possible or not column.doubt]
+    whole = any(not columns[name].missing for name in TEXTS if name in columns)
+    partly = {name for name in TEXTS if whole and name in columns and columns[name].missing}
+    likely = [n for n, column in columns.items() if n not in partly and (n not in possible or not column.doubt)]
     try:
         shape = find_shape(likely, input=input, answer=answer)
     except DataError:
@@ -158,16 +162,35 @@ def _with_answer(shape: Shape, columns: Mapping[str, Column]) -> Shape:
 
 def _check_nested(columns: Mapping[str, Column], where: str) -> None:
     """Raise Nested where a column holds lists of records: {"definition": ..., "instances": [{"input", "output"}]}."""
-    held = {name: _keys(column) for name, column in columns.items() if column.records}
-    whole = [n for n, keys in held.items() if any(_says(k, INPUT_WORDS) for k in keys) and {*keys} & ANSWER_WORDS]
+    held = {name: _asked_of(column) for name, column in columns.items() if column.records}
+    whole = [name for name, keys in held.items() if len(keys) == 2]
     if not whole:
         return
     name = max(whole, key=lambda name: sum(map(len, columns[name].values)))
-    asked = next((f'"instruction": row.table[{json.dumps(n)}], ' for n in columns if n in OF_A_TASK), "")
-    task = '"task": row.table["task"], ' if "task" in columns else ""
+    each = [record for value in columns[name].values for record in value]
+    those = [record for record in each if all(key in record for key in held[name])]
+    only = "" if len(those) == len(each) else f" if {{*each}} >= {{{', '.join(map(json.dumps, held[name]))}}}"
     listed = f"row.table[{json.dumps(name, ensure_ascii=False)}]"
-    rows = f"[{{{task}{asked}**each}} for row in read_rows(FILE) for each in {listed}]"
-    raise Nested("each row holds many records", where, f"column {name!r}: {', '.join(held[name])}", rows)
+    rows = f"[{{{_of_the_task(columns)}**each}} for row in read_rows(FILE) for each in {listed}{only}]"
+    left = f"; {len(each) - len(those):,} without them are left out" if only else ""
+    found = f"column {name!r}: {len(those):,} records with {' and '.join(held[name])}{left}"
+    raise Nested("each row holds many records", where, found, rows)
+
+
+def _asked_of(column: Column) -> tuple[str, ...]:
+    """The keys of its records that are a question and an answer; () where there are no such two."""
+    counts = Counter(key for value in column.values for record in value for key in record)
+    asked = [key for key, _ in counts.most_common() if _says(key, INPUT_WORDS)]
+    right = [key for key, _ in counts.most_common() if key in ANSWER_WORDS]
+    return (asked[0], right[0]) if asked and right else ()
+
+
+def _of_the_task(columns: Mapping[str, Column]) -> str:
+    """What a row says of all its records: the task's name and its instruction."""
+    task = '"task": row.table["task"], ' if "task" in columns else ""
+    name = next((name for name in OF_A_TASK if name in columns), "")
+    first = "[0]" if name and columns[name].lists else ""  # of several wordings
+    return task + (f'"instruction": row.table[{json.dumps(name)}]{first}, ' if name else "")
 
 
 def _check_tags(columns: Mapping[str, Column], where: str) -> None:
@@ -183,15 +206,12 @@ def _check_tags(columns: Mapping[str, Column], where: str) -> None:
         )
 
 
-def _keys(column: Column) -> list[str]:
-    return list(dict.fromkeys(key for value in column.values for each in value for key in each))
-
-
 def _answer(columns: Mapping[str, Column], input: Sequence[str], where: str) -> str:
     """The column that is most like an answer. Raises Unclear where several are, or none is."""
     free = {name: column for name, column in columns.items() if name not in input and not column.doubt}
     known = OPTION_ANSWERS if options_among(list(free)) else ()
     tiers = (
+        [name for name, column in free.items() if _says(name, REFERENCES) and column.lists and column.may_answer],
         [name for name in (*known, *ANSWERS) if name in free and free[name].may_answer],
         [name for name, column in free.items() if _says(name, ANSWER_WORDS) and column.may_answer],
         [name for name, column in free.items() if column.lists and column.may_answer and not _says(name, BESIDE)],

@@ -197,6 +197,34 @@ def test_rows_that_hold_many_records(tmp_path):
     assert len(made) == 27
 
 
+def test_of_records_that_differ_those_with_a_question_and_an_answer_are_kept_and_counted(tmp_path):
+    held = [
+        {"input": "a", "output": "b"},
+        {"cause": "c", "effect": "d"},
+        {"input": "e", "output": "f", "sentence": "g"},
+    ]
+    tables = [{"annotations": [f"Do {n}.", "Or so."], "induce": held} for n in range(9)]
+    with pytest.raises(Nested) as error:
+        guessed(tmp_path, tables)
+    assert "18 records with input and output; 9 without them are left out" in str(error.value)
+    made = rewritten(error.value, tmp_path)
+    assert (len(made), made[0]) == (18, {"instruction": "Do 0.", "input": "a", "output": "b"})
+    put(tmp_path, "a.jsonl", made)
+    assert guess_study({"": "a.jsonl"}, folder=tmp_path).shape == "Alpaca"
+
+
+def test_a_text_that_some_rows_lack_is_not_what_is_shown(tmp_path):
+    tables = [{"sentence": "s" if n % 9 else None, "input": f"text {n}", "output": f"says {n}"} for n in range(60)]
+    assert guessed(tmp_path, tables).input == ("input",)
+
+
+def test_references_go_before_a_category(tmp_path):
+    tables = [{"triples": [["a", "b", str(n)]], "refs": [f"a is {n}", "so"], "category": ["x", "y"][n % 2]}
+              for n in range(60)]  # fmt: skip
+    got = guessed(tmp_path, tables)
+    assert (got.input, got.answer, got.others) == (("triples",), "refs", {"category": 2})
+
+
 def test_sets_of_labels_can_be_cut_to_rows_of_one(tmp_path):
     tables = [{"text": f"t{n}", "labels": [["joy"], ["anger", "fear"], ["fear"]][n % 3]} for n in range(60)]
     with pytest.raises(Nested, match="sets of labels") as error:
