@@ -170,7 +170,7 @@ def _found(guess: Guess, found: DataSet, asked: Asked) -> list[str]:
 
 def _another(guess: Guess, asked: Asked) -> list[str]:
     """How to choose another answer column, where the one that was taken is a guess."""
-    if not guess.doubts or not guess.others or asked.named.answer:
+    if not guess.unsure or not guess.others or asked.named.answer:
         return []
     other = asked.named._replace(input=guess.input if guess.named else (), answer=next(iter(guess.others)))
     out = asked.out.with_name(f"{asked.out.stem}-2{asked.out.suffix}")

@@ -18,7 +18,7 @@ from tuneoff.data.folder import SPLIT_OF
 from tuneoff.data.format import Row
 from tuneoff.data.labels import guess_kind
 from tuneoff.data.read import columns_of
-from tuneoff.data.shapes import text_of
+from tuneoff.data.shapes import listed, text_of
 
 __all__ = ["ABOUT_RECORD", "Column", "look_at", "words"]
 
@@ -53,8 +53,9 @@ class Column:
     @property
     def lists(self) -> bool:
         """Whether it holds a list of texts in every row; some may be empty."""
-        return any(self.values) and all(
-            isinstance(value, list | tuple) and all(isinstance(text, str) for text in value) for value in self.values
+        values = [listed(value) for value in self.values]
+        return any(values) and all(
+            isinstance(value, list | tuple) and all(isinstance(text, str) for text in value) for value in values
         )
 
     @property

@@ -42,8 +42,8 @@ class Guess:
     whether the file must name input and answer. input: all that is shown, options included. labels: what was found,
     sorted, for a choice. listed: whether the file must list them. codes: whether they are codes that need words.
     several: each answer is a list of right texts. others: further columns that could be the answer, with their number
-    of values. groups: columns whose equal values may have to stay together, likewise. doubts: what to look at, a
-    sentence each.
+    of values. groups: columns whose equal values may have to stay together, likewise. unsure: whether the answer
+    column is doubtful. doubts: all that is to be looked at, a sentence each.
     """
 
     files: dict[str, str]
@@ -65,6 +65,7 @@ class Guess:
     metric: str
     metrics: tuple[str, ...]
     wording: Wording
+    unsure: bool
     doubts: tuple[str, ...]
 
     @property
@@ -125,6 +126,7 @@ def guess_study(
         format=named.format,
         others={name: columns[name].distinct for name in parts.others},
         groups={name: column.distinct for name, column in columns.items() if column.groups and name != named.group},
+        unsure=bool(parts.doubts),
         doubts=(*parts.doubts, *doubts),
         **answers,
     )

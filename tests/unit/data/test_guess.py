@@ -95,6 +95,14 @@ def test_a_list_of_texts_is_several_right_answers(tmp_path, shown):
     assert got.wording == ("Write a text that says what the meaning representation says.", True)
 
 
+def test_answers_in_the_form_of_squad(tmp_path):
+    tables = [{"context": f"a context of {n}", "question": f"what {n}?", "id": f"x{n:06}",
+               "answers": {"text": [f"it is {n}", f"{n}"], "answer_start": [0, 6]}} for n in range(60)]  # fmt: skip
+    got = guessed(tmp_path, tables)
+    assert (got.input, got.answer, got.several) == (("context", "question"), "answers", True)
+    assert got.wording.instruction == "Read the context and answer the question."
+
+
 def test_a_column_called_answer_goes_before_a_category(tmp_path):
     tables = [{"question": f"why {n}?", "best_answer": f"because of {n}", "category": "ab"[n % 2] * 3}
               for n in range(60)]  # fmt: skip
