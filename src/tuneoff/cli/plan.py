@@ -76,6 +76,8 @@ def _print_arms(console, made) -> None:
         f"\n{jobs} jobs: every trial with one seed, then the best trial (on validation) with the other seeds, then the "
         "test set, once"
     )
+    for note in made.notes:
+        console.print(note)
 
 
 def _measured(console, made, general: Path | None):
@@ -103,6 +105,7 @@ def _measured(console, made, general: Path | None):
             check_int8(base)
         with TemporaryDirectory() as folder:
             worker = Worker(made, base, Path(folder))
+            worker.check_given()
             console.print(Worn(base).capabilities().line)
             rates = measure_rates(made, base, Path(folder), before_s=load_s, allowance_s=ALLOWANCE_S, met=met)
             fitted = fit_budget(made, rates)

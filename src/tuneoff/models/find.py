@@ -53,7 +53,7 @@ def find_model(name: str, start: Path, trust_remote_code: bool = False) -> Found
         raise ModelError("a model is a folder or a .gguf file, not a file like this", where=path)
     if not HUB_ID.fullmatch(name):
         raise ModelError("no such model folder", where=path, allowed=_allowed(), fix=nearest(name, embedded()))
-    return _in_folder(_fetched(name, trust_remote_code), saved_from=name, hub_id=name)
+    return _in_folder(_fetched(name, path, trust_remote_code), saved_from=name, hub_id=name)
 
 
 def first_line(error: Exception) -> str:
@@ -115,7 +115,8 @@ def _conversion(saved_from: str) -> str:
     )
 
 
-def _fetched(name: str, trust_remote_code: bool) -> Path:
+def _fetched(name: str, looked_at: Path, trust_remote_code: bool) -> Path:
+    """The hub's files. looked_at: the folder of that name that is not there, for errors."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
 
@@ -126,13 +127,14 @@ def _fetched(name: str, trust_remote_code: bool) -> Path:
     except RepositoryNotFoundError:
         raise ModelError(
             f"no model {name!r} on the Hugging Face hub that you may read",
+            found=f"no folder {looked_at} either",
             allowed=_allowed(),
             fix=nearest(name, embedded()) or "check the name; for a gated model accept its terms, then: hf auth login",
         ) from None
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
         raise ModelError(
             f"{name!r} is not on this machine, and the Hugging Face hub cannot be reached",
-            found=first_line(error),
+            found=f"no folder {looked_at} either; {first_line(error)}",
             allowed=_allowed(),
             fix=nearest(name, embedded()) or "connect to the network, or give a folder that holds the model",
         ) from None

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from tuneoff.core import plugins
 from tuneoff.core.errors import ModelError, StudyError
@@ -30,7 +30,7 @@ from tuneoff.engine.examples import Lengths
 from tuneoff.models.adapt import AdapterMethod, WeightMethod
 from tuneoff.models.base import Base
 
-__all__ = ["Tuned", "TunedPart", "bundle_columns", "freed", "load_tuned", "save_tuned", "tensors_of"]
+__all__ = ["Tuned", "TunedPart", "bundle_columns", "check_bundle", "freed", "load_tuned", "save_tuned", "tensors_of"]
 
 VERSION = 2
 A_TEXT = Shape(name="a text", input=("text",))
@@ -108,11 +108,26 @@ class Tuned:
 @contextmanager
 def weights_in(base: Base, weights: dict[str, Tensor]) -> Iterator[None]:
     """Put weights into the network for a while."""
-    with freed(base, list(weights)) as parameters:
+    with _parted(base, weights), freed(base, list(weights)) as parameters:
         _copy(parameters, weights)
         for p in parameters.values():
             p.requires_grad_(False)
         yield
+
+
+@contextmanager
+def _parted(base: Base, names: Collection[str]) -> Iterator[None]:
+    """Where a head and an embedding share one tensor, and both are named: one of its own for each inside the block."""
+    apart = [name.rpartition(".") for name in names if name not in dict(base.net.named_parameters())]
+    held = [(base.net.get_submodule(module), own) for module, _, own in apart]
+    shared = [getattr(module, own) for module, own in held]
+    try:
+        for (module, own), tensor in zip(held, shared):
+            setattr(module, own, nn.Parameter(tensor.detach().clone(), requires_grad=False))
+        yield
+    finally:
+        for (module, own), tensor in zip(held, shared):
+            setattr(module, own, tensor)
 
 
 @contextmanager
@@ -184,6 +199,12 @@ def load_tuned(folder: Path, *, own_code: bool = False) -> Tuned:
     )
 
 
+def check_bundle(folder: Path) -> None:
+    """Raises StudyError where the folder is of another version, or lacks a part."""
+    for part in _facts(folder)["parts"]:
+        _part_file(folder, part)
+
+
 def bundle_columns(folder: Path) -> Shape:
     """How a row becomes a record that this bundle answers. Raises StudyError as load_tuned does."""
     return _columns(_facts(folder))
@@ -223,7 +244,7 @@ def _tupled(table: dict) -> dict:
 
 
 def _load_part(folder: Path, part: dict, own_code: bool) -> TunedPart:
-    file = folder / part["file"]
+    file = _part_file(folder, part)
     if ".py:" in part["method"] and not own_code:
         raise StudyError(
             "this bundle names code of its own, which opening it would run",
@@ -231,14 +252,19 @@ def _load_part(folder: Path, part: dict, own_code: bool) -> TunedPart:
             found=part["method"],
             fix="open it through the folder of the run that made it",
         )
-    if file.parent != folder or not file.is_file():
-        raise StudyError("a part of the bundle is missing", where=file)
     method = plugins.load("methods", part["method"]).build(part["knobs"], str(folder / "bundle.json"))
-    tensors: dict[str, dict[str, Tensor]] = {}
+    tensors: dict[str, dict[str, Tensor]] = {"": {}} if isinstance(method, WeightMethod) else {}
     for name, tensor in load_file(file).items():
         site, _, own = name.rpartition("/")
         tensors.setdefault(site, {})[own] = tensor
     return TunedPart(part["method"], method, tensors)
+
+
+def _part_file(folder: Path, part: dict) -> Path:
+    file = folder / part["file"]
+    if file.parent != folder or not file.is_file():
+        raise StudyError("a part of the bundle is missing", where=file, fix="copy the bundle's folder again, whole")
+    return file
 
 
 def _save_peft(part: TunedPart, folder: Path, base: Base, origin: dict) -> None:

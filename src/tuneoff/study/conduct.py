@@ -98,6 +98,8 @@ def conduct(
                 judged = _judged(folder, ledger)
                 return read_verdict(folder / "verdict.json") if judged else _finish(held.plan, ledger, folder)
         held.begin()
+        for note in plan.notes:
+            watch.phase(note)
         watch.phase(f"loading {plan.spec.model.name}")
         base = open_base()
         same_base(ledger, base, folder)
@@ -107,6 +109,7 @@ def conduct(
             ledger.note("", "remark", remark)
         faults = Faults(ledger, watch.notice, strict=strict)
         faults.of_paths(Worn(base).capabilities())
+        worker.check_given()
         _record_machine(ledger, worker)
         beside = beside_s(plan, rough_race_s(worker, _forward_rate(ledger)))
         if not ledger.begun() and not quick:

@@ -5,14 +5,11 @@
 {name = "merged", model = "out/merged"}                weights for the study's model, in a folder of their own
 """
 
-import copy
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -21,7 +18,9 @@ from tuneoff.core.errors import ConfigError, ModelError
 from tuneoff.models.adapt import AdapterMethod, Method, WeightMethod
 from tuneoff.models.base import Base
 from tuneoff.models.fingerprint import folder_fingerprint
-from tuneoff.study.bundle import Tuned, TunedPart, load_tuned
+from tuneoff.models.foreign import ADAPTER_WEIGHTS, check_adapter, check_model, read_adapter_config
+from tuneoff.models.merged import adapter_weights, folder_weights
+from tuneoff.study.bundle import Tuned, TunedPart, check_bundle, load_tuned
 
 __all__ = ["Given", "given_tuned"]
 
@@ -38,7 +37,10 @@ class Given:
     content: str = ""
 
     def read(self, folder: str) -> "Given":
-        """With its path resolved and its files hashed. Raises ConfigError where it is no such folder."""
+        """With its path resolved, its files looked at and hashed.
+
+        Raises ConfigError where it is no such folder, ModelError or StudyError where a file of it cannot be used.
+        """
         place = Path(folder, self.path).expanduser()
         if not any((place / mark).is_file() for mark in MARKS[self.kind]):
             raise ConfigError(
@@ -47,7 +49,19 @@ class Given:
                 allowed=f"a folder with {' or '.join(MARKS[self.kind])}",
                 fix=f'write {self.kind} = "..." with such a folder; a relative path starts at the study file',
             )
+        if self.kind == "model":
+            check_model(place)
+        elif (place / "bundle.json").is_file():
+            check_bundle(place)
+        else:
+            check_adapter(place)
         return replace(self, path=str(place), content=folder_fingerprint(place, FILES))
+
+    def base_named(self) -> str:
+        """The base model that an adapter of the `peft` library was trained on, as its folder names it; or empty."""
+        if self.kind == "model" or (Path(self.path) / "bundle.json").is_file():
+            return ""
+        return read_adapter_config(Path(self.path)).get("base_model_name_or_path") or ""
 
 
 def given_tuned(given: Given, asked: Tuned, base: Base) -> Tuned:
@@ -57,7 +71,7 @@ def given_tuned(given: Given, asked: Tuned, base: Base) -> Tuned:
     """
     folder = Path(given.path)
     if given.kind == "model":
-        return replace(asked, parts=(_weights(load_weights(folder), base, folder),))
+        return replace(asked, parts=(_weights(folder_weights(base, folder)),))
     if (folder / "bundle.json").is_file():
         tuned = load_tuned(folder)
         if tuned.base["fingerprint"] != base.fingerprint:
@@ -94,51 +108,18 @@ def _prior(tuned: Tuned, asked: Tuned, folder: Path) -> tuple[float, ...] | None
     return tuple(prior[label] for label in asked.task.labels)
 
 
-def load_weights(folder: Path) -> dict[str, Tensor]:
-    """All tensors of a model's folder."""
-    tensors: dict[str, Tensor] = {}
-    for file in sorted(folder.glob("*.safetensors")):
-        tensors |= load_file(file)
-    return tensors
-
-
 def _peft_part(folder: Path, base: Base) -> TunedPart:
     """What a method of ours can read as that; whatever the library can merge as the weights that it changes."""
-    config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    config = read_adapter_config(folder)
     for name, cls in _methods(AdapterMethod):
-        if read := cls.from_peft(config, load_file(folder / "adapter_model.safetensors")):
+        if read := cls.from_peft(config, load_file(folder / ADAPTER_WEIGHTS)):
             method, tensors = read
             (site,) = base.sites(method.roles)
             return TunedPart(name, method, {site.name: tensors})
-    from peft import PeftModel
-
-    try:
-        worn = PeftModel.from_pretrained(copy.deepcopy(base.net), folder)
-        merged = worn.merge_and_unload()
-    except (AttributeError, KeyError, RuntimeError, ValueError) as error:
-        raise ModelError(
-            f"an adapter of the type {config['peft_type']} that does not go into this model's weights",
-            where=folder,
-            found=str(error).splitlines()[0],
-            allowed="PROMPT_TUNING, and types that the `peft` library can merge",
-        ) from None
-    return _weights(dict(merged.named_parameters()), base, folder)
+    return _weights(adapter_weights(base, folder))
 
 
-def _weights(tensors: dict[str, Tensor], base: Base, folder: Path) -> TunedPart:
-    """The weights that differ from the base's own, under the base's names."""
-    own = dict(base.net.named_parameters())
-    alike = {name: t for name, t in tensors.items() if name in own and own[name].shape == t.shape}
-    missing = [name for name in own if name not in alike]
-    if missing:
-        raise ModelError(
-            "these weights are of another architecture than the study's model",
-            where=folder,
-            found=f"no {missing[0]} of shape {list(own[missing[0]].shape)}",
-            fix="compare it in a study of its own, with it as [model] name",
-        )
-    put = {name: t.detach().to(own[name].device, own[name].dtype) for name, t in alike.items()}
-    changed = {name: t for name, t in put.items() if not torch.equal(t, own[name])}
+def _weights(changed: dict[str, Tensor]) -> TunedPart:
     name, cls = next(_methods(WeightMethod))
     return TunedPart(name, cls(), {"": changed})
 

@@ -11,6 +11,7 @@ from tuneoff.data.load import Data, load_data
 from tuneoff.data.record import Record
 from tuneoff.data.task import Task
 from tuneoff.engine.learner import Schedule
+from tuneoff.models.embedded import embedded
 from tuneoff.study.arm import Arm, Job, Part, Stage, calibrated_twin, held_out, parse_arm
 from tuneoff.study.spec import StudySpec
 from tuneoff.study.verdict.judgement import UNTRAINED
@@ -44,6 +45,18 @@ class Plan:
         """The arms that may run: what the study's limits rule out from the start is not trained first."""
         barred = self.spec.decision.no_weights_access
         return tuple(arm for arm in self.arms if not barred or arm.family in UNTRAINED)
+
+    @property
+    def notes(self) -> list[str]:
+        """What to know before the work: adapters whose folders name another base model."""
+        model = self.spec.model.name
+        known = embedded()[model].hub_id if model in embedded() else model
+        others = [(arm.name, arm.given.base_named()) for arm in self.racing if arm.given]
+        return [
+            f"note: {name} names the base model {base!r}, and the study's model is {model!r}: it is scored on that"
+            for name, base in others
+            if base and _last_word(base) not in (_last_word(model), _last_word(known))
+        ]
 
     def arm(self, name: str) -> Arm:
         return next(arm for arm in self.arms if arm.name == name)
@@ -188,6 +201,11 @@ def _check_unlike(arms: Sequence[Arm], where: str) -> None:
             raise ConfigError(
                 f"the arms {other!r} and {arm.name!r} do the same", where=where, fix="remove one, or change its knobs"
             )
+
+
+def _last_word(model: str) -> str:
+    """A model's name without its owner or folders: Qwen/Qwen3-0.6B and models/Qwen3-0.6B are one."""
+    return model.rstrip("/").rpartition("/")[2].casefold()
 
 
 def _named(arm: Arm) -> list[Part]:

@@ -161,6 +161,12 @@ class Worker:
             shortened=answered.shortened,
         )
 
+    def check_given(self) -> None:
+        """Raise ModelError where what was trained elsewhere does not go into the model, before anything is trained."""
+        for arm in self.plan.racing:
+            if arm.given:
+                self._untuned(self.plan.job(arm, 0, 0, ""))
+
     def tuned(self, job: Job) -> Tuned:
         """What a fitted job left behind."""
         return load_tuned(self.place(job), own_code=True)

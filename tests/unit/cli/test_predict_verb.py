@@ -7,8 +7,10 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+import tuneoff
 from tiny_study import put_model, put_rows, put_study, rows
 from tuneoff.cli.main import app
+from tuneoff.models.tiny import save_tiny
 from tuneoff.study.conduct import conduct, open_base
 from tuneoff.study.plan import make_plan
 from tuneoff.study.spec import read_spec
@@ -82,3 +84,27 @@ def test_empty_standard_input(run):
     result = RUN.invoke(app, ["predict", str(run)], input="")
     assert result.exit_code == 2
     assert "no records in it" in result.stderr
+
+
+def test_a_base_model_that_was_moved_can_be_named(run, questions, tmp_path):
+    bundle = next(path.parent for path in run.glob("jobs/*/bundle.json"))
+    model = run.parent / "model"
+    before = RUN.invoke(app, ["predict", str(bundle), str(questions)]).stdout
+    moved = model.rename(tmp_path / "moved")
+    try:
+        for folder in ([str(run), str(questions), "--arm", "zero_shot"], [str(bundle), str(questions)]):
+            lost = RUN.invoke(app, ["predict", *folder])
+            assert lost.exit_code == 2
+            assert "the base model is not where it was when this arm was made" in lost.stderr
+            assert f"no folder {model}" in lost.stderr
+            assert "tuneoff predict ... --model FOLDER" in lost.stderr
+            found = RUN.invoke(app, ["predict", *folder, "--model", str(moved)])
+            assert found.exit_code == 0, found.output
+        assert found.stdout == before
+        assert tuneoff.load(bundle, model=moved).answer(["x !! 1"])[0] in ("good", "bad")
+        other = RUN.invoke(app, ["predict", *folder, "--model", str(save_tiny(tmp_path / "other", seed=1))])
+        assert other.exit_code == 2
+        assert "this bundle was made for another model" in other.stderr
+        assert str(tmp_path / "other") in other.stderr
+    finally:
+        moved.rename(model)

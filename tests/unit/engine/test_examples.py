@@ -1,12 +1,14 @@
 """Records become ids that fit, or are refused with their place; the shared start is found among tokens."""
 
+from dataclasses import replace
+
 import pytest
 
 from tiny_arms import tiny_base
 from tuneoff.core.errors import DataError
 from tuneoff.data.prompt import Prompt
 from tuneoff.data.record import Message, Record
-from tuneoff.engine.examples import encode, shared_start
+from tuneoff.engine.examples import encode, shared_start, shortened
 
 LONG = Record(fields={"title": "short", "text": " ".join(f"w{at}" for at in range(60))}, target="joy", source="d.csv:4")
 SHOWN = tuple(Record(fields={"text": f"shown {at}"}, target="joy") for at in range(4))
@@ -54,6 +56,35 @@ def test_as_many_characters_are_kept_as_fit(too_long, kept, lost):
     whole = LONG.fields["text"]
     kept_text = whole[: len(whole) - example.cut] if too_long == "truncate_right" else whole[example.cut :]
     assert kept_text in text
+
+
+@pytest.mark.parametrize("too_long", ["truncate_right", "truncate_left"])
+def test_what_is_cut_does_not_depend_on_the_right_answer(too_long):
+    """Else the length of what is left would tell the answer, and who does not know it would cut elsewhere."""
+    base = tiny_base()
+    alike = [replace(LONG, target=target) for target in ("j", "joy", "joyful")]
+    three = encode(base, Prompt(instruction="Feel?"), alike, limit=120, too_long=too_long, room=7)
+    assert {example.prompt for example in three} == {three[0].ids.prompt}
+    assert len(three[0].prompt) == 120 - 7, "not one letter more is cut"
+    assert [example.asked for example in three] == [None, None, None], "seven tokens are room for all of them"
+
+
+def test_an_answer_that_takes_more_than_the_room_is_scored_behind_a_shorter_prompt():
+    base = tiny_base()
+    alike = [replace(LONG, target=target) for target in ("joy", "j" * 30)]
+    short, long = encode(base, Prompt(), alike, limit=120, too_long="truncate_right", room=7)
+    assert long.prompt == short.prompt
+    assert len(long.ids.ids) == 120
+    assert long.cut > short.cut
+
+
+def test_how_many_were_shortened_in_words():
+    base = tiny_base()
+    short = Record(fields={"text": "x"}, target="joy")
+    assert shortened(encode(base, Prompt(), [short])) == ""
+    assert shortened(encode(base, Prompt(), [short, LONG], limit=120, too_long="truncate_left")) == (
+        "of 2 records 1 were cut to fit"
+    )
 
 
 def test_a_text_without_spaces_is_cut_too():

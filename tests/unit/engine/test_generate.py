@@ -52,6 +52,17 @@ def test_rows_end_by_themselves_and_the_others_go_on(architecture):
     assert len({len(each.ids) for each in written}) > 1
 
 
+@pytest.mark.parametrize("architecture", ["llama", "gpt2"])
+def test_a_row_ends_where_the_context_does_and_the_others_go_on(architecture):
+    base = tiny_base(architecture)
+    long = tuple(5 + at % 250 for at in range(base.context - 3))
+    with Worn(base) as worn:
+        first, second = generate(worn, [PROMPTS[0], long], max_tokens=NEW, stops=())
+        assert first.ids == naive(worn, PROMPTS[0])[0]
+        assert len(second.ids) == 3 + 1, "three tokens are read, and one is written behind them"
+        assert not second.ended
+
+
 def test_the_adapter_matters():
     base = tiny_base()
     with Worn(base) as worn:

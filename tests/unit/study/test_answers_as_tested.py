@@ -14,10 +14,12 @@ from pathlib import Path
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
+from typer.testing import CliRunner
 
 import tuneoff
 from tiny_study import QUICK, put_model, put_rows, put_study, rows
-from tuneoff.core.errors import DataError
+from tuneoff.cli.main import app
+from tuneoff.core.errors import DataError, StudyError
 from tuneoff.models.load import load_model
 from tuneoff.study.conduct import conduct, open_base
 from tuneoff.study.plan import make_plan
@@ -140,7 +142,7 @@ def test_every_kind_of_arm_on_texts_that_are_cut(cut_study, tmp_path):
     assert len({tuple(sorted(answers.items())) for answers in told.values()}) > 3, "the control: arms answer otherwise"
 
 
-def test_how_many_were_cut_is_said_and_the_other_side_answers_otherwise(cut_study):
+def test_how_many_were_cut_is_said_and_the_other_side_answers_otherwise(cut_study, tmp_path):
     asked = [row for _, row in rows_asked(cut_study)]
     ready = tuneoff.load(cut_study, "full")
     room = ready.base.context - len("good") - 1  # a letter is a token here, and the end of the turn is one more
@@ -148,6 +150,12 @@ def test_how_many_were_cut_is_said_and_the_other_side_answers_otherwise(cut_stud
     assert 0 < long < len(asked)
     with pytest.warns(UserWarning, match=f"^of {len(asked)} records {long} were cut to fit$"):
         ready.answer(asked)
+    file = put_rows(tmp_path / "asked.jsonl", asked)
+    typed = CliRunner().invoke(
+        app, ["predict", str(cut_study), str(file), "--arm", "full", "--out", str(tmp_path / "o.csv")]
+    )
+    assert typed.exit_code == 0, typed.output
+    assert f"of {len(asked)} records {long} were cut to fit" in typed.stderr.splitlines()
     told = answers_told(cut_study)
     for arm in ("zero_shot (calibrated)", "nearest (calibrated)", "lora", "prefix"):
         with pytest.warns(UserWarning, match="were cut"):
@@ -274,8 +282,6 @@ def test_the_answers_of_a_row_have_no_say(columns_study, tmp_path):
 
 
 def test_a_baseline_is_not_fitted_on_other_data(columns_study, tmp_path):
-    from tuneoff.core.errors import StudyError
-
     moved = Path(shutil.copytree(columns_study.parent, tmp_path / "moved"))
     with sqlite3.connect(moved / "run" / "ledger.sqlite") as db:
         db.execute("update meta set value = ? where key = 'folder'", [str(moved)])
