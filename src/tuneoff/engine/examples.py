@@ -72,27 +72,10 @@ def _encode_one(base: Base, prompt: Prompt, record: Record, lengths: Lengths) ->
         raise DataError(
             "a record has no trained token", where=record.source, found=repr(record.target), fix="give it an answer"
         )
-    if lengths.too_long != "error":
-        return _cut_example(base, prompt, record, ids, lengths)
-    _, ids, dropped = _fewer(base, prompt, record, ids, lengths.limit - max(lengths.room, len(ids.answer)))
-    if len(ids.ids) > lengths.limit:
-        raise DataError(
-            "a record is longer than the model can read",
-            where=record.source,
-            found=f"{len(ids.ids):,} tokens with its prompt",
-            allowed=f"{lengths.limit:,} tokens",
-            fix='in a study write too_long = "truncate_right" (or "truncate_left") under [data], with predict add '
-            "--too-long truncate_right; or shorten the record",
-        )
-    return Example(record, ids, dropped)
-
-
-def _cut_example(base: Base, prompt: Prompt, record: Record, ids: Encoded, lengths: Lengths) -> Example:
-    """Cut to leave the room of any answer; once more, for its own, where that takes more."""
     asked = _fit(base, prompt, record, ids, lengths, lengths.room)
     if len(asked.ids.ids) <= lengths.limit:
         return asked
-    own = _fit(base, prompt, record, ids, lengths, len(ids.answer))
+    own = _fit(base, prompt, record, ids, lengths, len(ids.answer))  # it takes more than the room of any answer
     return replace(own, asked=asked.ids.prompt)
 
 
@@ -106,11 +89,26 @@ def _fewer(base: Base, prompt: Prompt, record: Record, ids: Encoded, limit: int)
     return prompt, ids, dropped
 
 
+def _check_fits(record: Record, ids: Encoded, lengths: Lengths) -> None:
+    if len(ids.ids) > lengths.limit:
+        raise DataError(
+            "a record is longer than the model can read",
+            where=record.source,
+            found=f"{len(ids.ids):,} tokens with its prompt",
+            allowed=f"{lengths.limit:,} tokens",
+            fix='in a study write too_long = "truncate_right" (or "truncate_left") under [data], with predict add '
+            "--too-long truncate_right; or shorten the record",
+        )
+
+
 def _fit(base: Base, prompt: Prompt, record: Record, ids: Encoded, lengths: Lengths, room: int) -> Example:
     """Drop demonstrations first, then the end (or the start) of the longest field. room: tokens left to an answer."""
     limit, too_long = lengths.limit - room, lengths.too_long
     prompt, ids, dropped = _fewer(base, prompt, record, ids, limit)
     if len(ids.prompt) <= limit:
+        return Example(record, ids, dropped)
+    if too_long == "error":
+        _check_fits(record, ids, lengths)
         return Example(record, ids, dropped)
     field = max(record.fields, key=lambda name: len(record.fields[name]), default="")
     text = record.fields.get(field, "")

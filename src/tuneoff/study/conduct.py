@@ -98,13 +98,11 @@ def conduct(
                 judged = _judged(folder, ledger)
                 return read_verdict(folder / "verdict.json") if judged else _finish(held.plan, ledger, folder)
         held.begin()
-        for note in plan.notes:
-            watch.phase(note)
         watch.phase(f"loading {plan.spec.model.name}")
         base = open_base()
         same_base(ledger, base, folder)
         worker = Worker(plan, base, folder)
-        for remark in check_lengths(plan, base.chat, base.context):
+        for remark in (*plan.notes, *check_lengths(plan, base.chat, base.context)):
             watch.notice(remark)
             ledger.note("", "remark", remark)
         faults = Faults(ledger, watch.notice, strict=strict)
