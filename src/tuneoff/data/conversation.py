@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tuneoff.data.record import Message, Unusable
+from tuneoff.data.white_space import indented, trimmed
 
 __all__ = ["history_of", "transcript", "turns_of"]
 
@@ -68,7 +69,7 @@ def _turn(turn: Any, at: int) -> Message:
     role = ROLES.get(said.strip().lower()) if isinstance(said, str) else None
     if role is None:
         raise Unusable(f"turn {at} has the role {said!r}, where system, user or assistant is wanted")
-    content = _content(next((turn[name] for name in WORDS if name in turn), None), at)
+    content = _trimmed(role, _content(next((turn[name] for name in WORDS if name in turn), None), at))
     if not content:
         calls = "; calls of tools are not read" if turn.get("tool_calls") else ""
         raise Unusable(f"turn {at} has no text{calls}")
@@ -78,12 +79,16 @@ def _turn(turn: Any, at: int) -> Message:
 def _content(content: Any, at: int) -> str:
     """The text of a turn; that of its parts, a line each."""
     if isinstance(content, str):
-        return content.strip()
+        return content
     if isinstance(content, Mapping):
         content = [content]
     if not isinstance(content, list | tuple):
         return ""
-    return "\n".join(_part(part, at) for part in content).strip()
+    return "\n".join(_part(part, at) for part in content)
+
+
+def _trimmed(role: str, content: str) -> str:
+    return trimmed(content) if role == "assistant" else indented(content)
 
 
 def _part(part: Any, at: int) -> str:
@@ -95,7 +100,7 @@ def _part(part: Any, at: int) -> str:
 
 
 def _pair(pair: Any, at: int, column: str) -> tuple[Message, Message]:
-    texts = [text.strip() for text in pair if isinstance(text, str)] if isinstance(pair, list | tuple) else []
-    if len(texts) != 2 or len(pair) != 2 or not all(texts):
+    texts = [text for text in pair if isinstance(text, str)] if isinstance(pair, list | tuple) else []
+    if len(texts) != 2 or len(pair) != 2 or not all(text.strip() for text in texts):
         raise Unusable(f"entry {at} of column {column!r} is no [question, reply] pair of texts")
-    return Message("user", texts[0]), Message("assistant", texts[1])
+    return tuple(Message(role, _trimmed(role, text)) for role, text in zip(("user", "assistant"), texts))

@@ -218,16 +218,25 @@ def _as_read(read: Mapping[str, Table]) -> tuple[Parts, list[str]]:
 
 def _one_spelling(read: Mapping[str, Table], labels: Mapping[str, str] | Sequence[str]) -> tuple[Parts, list[str]]:
     """(the records, with one spelling for labels that look alike, what to say of it)."""
-    found = [record.target for table in read.values() for record in table.records]
+    bare = {name: [_without_indentation(record) for record in table.records] for name, table in read.items()}
+    found = [record.target for records in bare.values() for record in records]
     spelled = one_spelling(found, labels_listed(labels))
     parts = {
         name: [
             replace(record, target=spelled[record.target], id="") if record.target in spelled else record
-            for record in table.records
+            for record in records
         ]
-        for name, table in read.items()
+        for name, records in bare.items()
     }
     return parts, spelling_notes(spelled, found)
+
+
+def _without_indentation(record: Record) -> Record:
+    """A text may begin with white space that says something; a label may not."""
+    bare, *others = (answer.strip() for answer in record.references)
+    if (bare, *others) == record.references:
+        return record
+    return replace(record, target=bare, alternatives=tuple(others), id="")
 
 
 def _labels(records: Sequence[Record], labels: Mapping[str, str] | Sequence[str], where: str) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ the longest possible start (which the engine runs once):
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 
@@ -19,11 +19,9 @@ from tuneoff.core.errors import DataError, nearest
 from tuneoff.data.record import Message, Record
 from tuneoff.data.words import words
 
-__all__ = ["Conversation", "Prompt", "fill"]
+__all__ = ["Conversation", "Prompt", "check_template", "fill"]
 
 Conversation = tuple[Message, ...]
-
-PLACE = re.compile(r"{(\w+)}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,7 +90,7 @@ def _record(row: Mapping) -> Record:
 def fill(template: str, fields: Mapping[str, str], where: str = "") -> str:
     """Put a record's fields into a template's {field} places; braces around anything else stay as they are.
 
-    Raises DataError where a place has no column.
+    Raises DataError where a place of one word has no column.
     """
 
     def value(match: re.Match) -> str:
@@ -106,7 +104,34 @@ def fill(template: str, fields: Mapping[str, str], where: str = "") -> str:
             )
         return fields[name]
 
-    return PLACE.sub(value, template)
+    return _places(tuple(fields)).sub(value, template)
+
+
+@cache
+def _places(columns: tuple[str, ...]) -> re.Pattern:
+    """{column} whatever a column is called, and {word}."""
+    names = "|".join(map(re.escape, sorted(columns, key=len, reverse=True)))
+    return re.compile(f"{{({names}{'|' if names else ''}\\w+)}}")
+
+
+def check_template(template: str, records: Sequence[Record], where: str) -> None:
+    """Raise DataError where a template asks every record the same, or asks for a column that a record lacks.
+
+    Records without input columns (conversations) are asked by their turns. where: what holds the template.
+    """
+    columns = list(dict.fromkeys(name for record in records for name in record.fields))
+    if columns and not any(f"{{{name}}}" in template for name in columns):
+        written = re.findall(r"{([^{}\n]+)}", template)
+        meant = [hint for name in written if (hint := nearest(name, columns))]
+        raise DataError(
+            "the template has no place for an input column: every record would be asked the same",
+            where=where,
+            found=repr(template),
+            allowed=[f"{{{name}}}" for name in columns],
+            fix=meant[0] if meant else f"write {{{columns[0]}}} where the record's text belongs",
+        )
+    for record in records:
+        fill(template, record.fields, record.source)
 
 
 def _open_with(opening: str, turns: list[Message]) -> list[Message]:

@@ -10,11 +10,12 @@
 
 Columns that the person names come first; otherwise the shape is recognised by the columns' names. Beside the input a
 column `system` becomes a system turn, and `history` the turns before the question; options are shown under letters.
-White space around a text is dropped, a number becomes text, null is a mistake.
+White space around a text is dropped but for the indentation of code (white_space.py), a number becomes text, null is
+a mistake.
 """
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -24,6 +25,7 @@ from tuneoff.data.options import OPTION_ANSWERS, Options, options_among
 from tuneoff.data.record import Message, Record, Unusable
 from tuneoff.data.spelling import look
 from tuneoff.data.values import json_value
+from tuneoff.data.white_space import indented, trimmed
 
 __all__ = [
     "ANSWERS",
@@ -273,7 +275,7 @@ def to_record(
 
 
 def _fields(table: Mapping[str, Any], shape: Shape) -> dict[str, str]:
-    values = {name: _cell(table, name, needed=name not in shape.optional) for name in shape.input}
+    values = {name: _cell(table, name, needed=name not in shape.optional, trim=indented) for name in shape.input}
     if values and not any(values.values()) and not shape.instruction:
         raise Unusable(f"the text is empty (column {', '.join(map(repr, values))})")
     return {name: value for name, value in values.items() if value or name not in shape.optional}
@@ -301,21 +303,21 @@ def _right_answers(table: Mapping[str, Any], column: str, *, needed: bool) -> li
         return [_right_answer(item, at, column) for at, item in enumerate(value, start=1)]
     if isinstance(value, Mapping):
         raise Unusable(f"column {column!r} holds a {type(value).__name__}, where a text is wanted")
-    text = _cell(table, column, needed=needed)
+    text = _cell(table, column, needed=needed, trim=trimmed)
     return [text] if text else []
 
 
 def _right_answer(item: Any, at: int, column: str) -> str:
     if isinstance(item, list | tuple | Mapping):
         raise Unusable(f"answer {at} of the list in column {column!r} is a {type(item).__name__}, not a text")
-    text = _cell({column: item}, column, needed=False)
+    text = _cell({column: item}, column, needed=False, trim=trimmed)
     if not text:
         raise Unusable(f"answer {at} of the list in column {column!r} is {'null' if item is None else 'empty'}")
     return text
 
 
-def _cell(table: Mapping[str, Any], column: str, *, needed: bool = True) -> str:
-    """A value as text; white space around it is dropped."""
+def _cell(table: Mapping[str, Any], column: str, *, needed: bool = True, trim: Callable[[str], str] = str.strip) -> str:
+    """A value as text. trim: what becomes of the white space around it."""
     value = json_value(table.get(column))
     if value is None:
         if needed:
@@ -324,7 +326,7 @@ def _cell(table: Mapping[str, Any], column: str, *, needed: bool = True) -> str:
     if column in CHATS:
         return transcript(turns_of(value, column))
     try:
-        return text_of(value)
+        return text_of(value, trim)
     except Unusable as why:
         raise Unusable(f"column {column!r} holds {why}") from None
 
@@ -336,11 +338,11 @@ def label_texts(labels: Any) -> Any:
     return [text_of(label) for label in labels] if isinstance(labels, list | tuple) else labels
 
 
-def text_of(value: Any) -> str:
+def text_of(value: Any, trim: Callable[[str], str] = str.strip) -> str:
     """A value as the text that a model gets: 3.0 is "3", true is "true", a list or an object is its JSON."""
     value = json_value(value)
     if isinstance(value, str):
-        return value.strip()
+        return trim(value)
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float):
@@ -377,6 +379,7 @@ def _before(table: Mapping[str, Any], shape: Shape, turns: Sequence[Message]) ->
 def _word(target: str, labels: Mapping[str, str] | Sequence[str]) -> str:
     if not labels:
         return target
+    target = target.strip()
     if target not in labels:
         seen = look(target)
         target = next((label for label in labels if look(label) == seen), target)

@@ -15,6 +15,7 @@ from tuneoff.core import plugins
 from tuneoff.core.errors import DataError
 from tuneoff.data.record import Record
 from tuneoff.data.task import Task
+from tuneoff.data.white_space import trimmed
 from tuneoff.engine.attach import Worn
 from tuneoff.engine.batches import by_length, scored_tokens
 from tuneoff.engine.cache import ContextCache
@@ -157,7 +158,7 @@ def _with_long_answers(
 
 def _first_answer(text: str, whole: bool) -> str:
     """A base model that does not end its answer goes on to a next question of its own making."""
-    return text if whole else text.split("\n\n")[0]
+    return text if whole else trimmed(text).split("\n\n")[0]
 
 
 @torch.no_grad()

@@ -34,6 +34,10 @@ class PromptFile(PromptMethod):
             )
         return self.model_copy(update={"text": read_text(file, "the prompt file").strip()})
 
+    @property
+    def template(self):
+        return self.text
+
     def content(self):
         return self.text
 

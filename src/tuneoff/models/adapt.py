@@ -153,6 +153,11 @@ class PromptMethod(Method):
         raise NotImplementedError
 
     @property
+    def template(self) -> str:
+        """Its own wording with {field} places, where that is known before any record is looked at."""
+        return ""
+
+    @property
     def random(self) -> bool:
         """Whether another seed gives another prompt."""
         return False

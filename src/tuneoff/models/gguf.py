@@ -11,6 +11,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +27,8 @@ from tuneoff.models.kept import converted_folder
 from tuneoff.models.quiet import quiet
 
 __all__ = ["convert_once"]
+
+UNKNOWN = re.compile(r"(?P<number>\d+)\)? is not a valid (?P<kind>\w+)")
 
 
 def convert_once(name: str, sha256: str, source: Callable[[Path], Path]) -> Path:
@@ -80,20 +83,41 @@ def _facts(gguf: Path) -> dict[str, str]:
     try:
         reader = GGUFReader(gguf)
     except (ValueError, IndexError) as error:
-        raise ModelError("not a GGUF file", where=gguf, found=str(error)) from None
+        raise _unreadable(gguf, str(error)) from None
 
     def value(key: str, default):
         field = reader.get_field(key)
         return field.contents() if field else default
 
-    kind = LlamaFileType(value("general.file_type", LlamaFileType.ALL_F32)).name
-    quantisation = kind.removeprefix("MOSTLY_").removeprefix("ALL_")
+    quantisation = _file_type(value("general.file_type", LlamaFileType.ALL_F32))
     whole = quantisation in ("F32", "F16", "BF16")
     return {
         "quantisation": "" if whole else quantisation,
         "licence": value("general.license", ""),
         "pre": value("tokenizer.ggml.pre", ""),
     }
+
+
+def _unreadable(gguf: Path, why: str) -> ModelError:
+    """A broken file, or one of a newer kind than the installed reader knows."""
+    unknown = UNKNOWN.search(why)
+    if not unknown:
+        return ModelError("not a GGUF file", where=gguf, found=why)
+    what = "quantisation" if unknown["kind"] == "GGMLQuantizationType" else "kind of GGUF file"
+    return ModelError(
+        f"this {what} (type {unknown['number']}) cannot be read",
+        where=gguf,
+        found=why,
+        fix="pip install --upgrade gguf, or use the model's Hugging Face id or its safetensors folder",
+    )
+
+
+def _file_type(number: int) -> str:
+    """What most of the weights are, for reports only; newer kinds than the reader's list go by their number."""
+    try:
+        return LlamaFileType(number).name.removeprefix("MOSTLY_").removeprefix("ALL_")
+    except ValueError:
+        return f"file type {number}"
 
 
 def _mend_tokenizer(tokenizer, pre: str) -> None:

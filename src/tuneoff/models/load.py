@@ -101,6 +101,7 @@ def load_model(
     config = _config(found, name, trust_remote_code)
     net = _net(found, config, number, trust_remote_code).to(place).eval().requires_grad_(False)
     tokenizer = _tokenizer(found, trust_remote_code)
+    _check_vocabulary(found, tokenizer, net.get_input_embeddings().weight.shape[0])
     origin = _origin(name, found, tokenizer)
     return Loaded(net=net, tokenizer=tokenizer, origin=origin, device=place, dtype=number, template=template)
 
@@ -114,7 +115,9 @@ def load_chat(
     """
     found = find_model(name, Path(folder), trust_remote_code)
     config = _config(found, name, trust_remote_code)
-    return Chat(_tokenizer(found, trust_remote_code), template), context_of(config.get_text_config())
+    tokenizer, text = _tokenizer(found, trust_remote_code), config.get_text_config()
+    _check_vocabulary(found, tokenizer, getattr(text, "vocab_size", None) or len(tokenizer) + 1)
+    return Chat(tokenizer, template), context_of(text)
 
 
 def _config(found: Found, name: str, trust_remote_code: bool) -> PretrainedConfig:
@@ -170,6 +173,30 @@ def _tokenizer(found: Found, trust_remote_code: bool) -> PreTrainedTokenizerBase
             return AutoTokenizer.from_pretrained(found.folder, trust_remote_code=trust_remote_code)
     except Exception as error:  # as many kinds as there are tokenizers
         raise _cannot_open("tokenizer", found, error) from error
+
+
+def _check_vocabulary(found: Found, tokenizer: PreTrainedTokenizerBase, embeddings: int) -> None:
+    """Raise ModelError where text or template may give tokens that have no embedding.
+
+    A special token of no use here may be one (Gemma 3's placeholder for an image is): no text becomes it.
+    """
+    needed = {tokenizer.bos_token, tokenizer.eos_token, tokenizer.pad_token, tokenizer.unk_token}
+    harmless = {
+        token.content
+        for token in tokenizer.added_tokens_decoder.values()
+        if token.special and token.content not in needed and token.content not in str(tokenizer.chat_template)
+    }
+    beyond = {at: token for token, at in tokenizer.get_vocab().items() if at >= embeddings and token not in harmless}
+    if beyond:
+        more = f" and {len(beyond) - 8} more" if len(beyond) > 8 else ""
+        raise ModelError(
+            "the tokenizer has tokens that the model has no embedding for",
+            where=found.folder,
+            found=", ".join(f"{beyond[at]!r} ({at})" for at in sorted(beyond)[:8]) + more,
+            allowed=f"{embeddings:,} embeddings, for the tokens 0 to {embeddings - 1:,}",
+            fix="take the tokenizer that the model was saved with; where tokens were added, give them embeddings:\n"
+            "net.resize_token_embeddings(len(tokenizer)), and save both again",
+        )
 
 
 def _cannot_open(what: str, found: Found, error: Exception) -> ModelError:

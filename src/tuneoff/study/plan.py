@@ -8,6 +8,7 @@ from tuneoff.core.errors import ConfigError
 from tuneoff.core.identity import content_hash
 from tuneoff.core.rungs import LAST
 from tuneoff.data.load import Data, load_data
+from tuneoff.data.prompt import check_template
 from tuneoff.data.record import Record
 from tuneoff.data.task import Task
 from tuneoff.engine.learner import Schedule
@@ -145,6 +146,7 @@ def make_plan(spec: StudySpec) -> Plan:
     _check_names(arms, spec, where)
     arms = [arm.read(spec.folder) for arm in arms]
     _check_unlike(arms, where)
+    _check_templates(arms, spec, data)
     train = spec.train
     schedule = Schedule(
         epochs=train.epochs,
@@ -206,6 +208,16 @@ def _check_unlike(arms: Sequence[Arm], where: str) -> None:
 def _last_word(model: str) -> str:
     """A model's name without its owner or folders: Qwen/Qwen3-0.6B and models/Qwen3-0.6B are one."""
     return model.rstrip("/").rpartition("/")[2].casefold()
+
+
+def _check_templates(arms: Sequence[Arm], spec: StudySpec, data: Data) -> None:
+    """Every wording of the person's own must show the records that it asks about."""
+    records = [*data.train, *data.validation, *data.test]
+    if spec.prompt.template:
+        check_template(spec.prompt.template, records, "[prompt] template")
+    for arm in arms:
+        if arm.prompt and (own := arm.prompt.method.template):
+            check_template(own, records, f"the prompt of the arm {arm.name!r}")
 
 
 def _named(arm: Arm) -> list[Part]:

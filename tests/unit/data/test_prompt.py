@@ -2,7 +2,10 @@
 
 import json
 
-from tuneoff.data.prompt import Prompt
+import pytest
+
+from tuneoff.core.errors import DataError
+from tuneoff.data.prompt import Prompt, check_template, fill
 from tuneoff.data.record import Message, Record
 
 HISTORY = (Message("user", "Hello"), Message("assistant", "Ahoy"))
@@ -49,3 +52,24 @@ def test_a_saved_prompt_keeps_all_right_answers_of_its_demonstrations():
     assert again == prompt
     asked = again.render(Record(fields={"q": "Who?"}, target="?"))
     assert [turn.content for turn in asked if turn.role == "assistant"] == ["in 1969"]
+
+
+def test_a_place_is_filled_whatever_its_column_is_called():
+    fields = {"customer text": "it broke", "a": "1", "(x)": "2", "text": "3"}
+    asked = 'Review: {customer text}\n{text} {a} {(x)} {"json": true} {not a column} {}'
+    assert fill(asked, fields) == 'Review: it broke\n3 1 2 {"json": true} {not a column} {}'
+    assert fill("{a}", {"a": "{text}", "text": "3"}) == "{text}", "what is put in is not filled again"
+
+
+def test_a_template_without_a_place_is_refused():
+    records = [Record(fields={"customer text": "it broke"}, target="bad", source="d.csv:2")]
+    with pytest.raises(DataError, match="no place for an input column: every record would be asked the same") as caught:
+        check_template("Verdict?", records, "[prompt] template")
+    assert "where:   [prompt] template" in str(caught.value)
+    assert "write {customer text} where the record's text belongs" in str(caught.value)
+    with pytest.raises(DataError, match="did you mean 'customer text'"):
+        check_template("Review: {customer txt}", records, "")
+    with pytest.raises(DataError, match=r"(?s)asks for \{text\}, which the record does not have.*d.csv:2"):
+        check_template("{customer text} {text}", records, "")
+    check_template("Review: {customer text}", records, "")
+    check_template("And?", [Record(fields={}, target="2", turns=HISTORY)], "")

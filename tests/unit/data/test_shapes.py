@@ -85,7 +85,7 @@ def test_own_input_finds_its_answer():
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(3, "3"), (3.0, "3"), (2.5, "2.5"), (True, "true"), ("  x \n", "x"), (10**20, "1" + "0" * 20), (math.inf, "inf")],
+    [(3, "3"), (3.0, "3"), (2.5, "2.5"), (True, "true"), (" x \n", "x"), (10**20, "1" + "0" * 20), (math.inf, "inf")],
 )
 def test_values_become_text(value, text):
     assert record({"text": "t", "label": value}).target == text

@@ -44,7 +44,7 @@ def source(tmp_path):
     return path, net
 
 
-def write_gguf(path, net, tokens):
+def write_gguf(path, net, tokens, file_type=gguf.LlamaFileType.MOSTLY_Q8_0):
     config = net.config
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_block_count(config.num_hidden_layers)
@@ -57,7 +57,7 @@ def write_gguf(path, net, tokens):
     writer.add_rope_dimension_count(config.head_dim)
     writer.add_rope_freq_base(10000.0)
     writer.add_vocab_size(len(tokens))
-    writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q8_0)
+    writer.add_file_type(file_type)
     writer.add_license("mit")
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("smollm")
@@ -138,6 +138,25 @@ def test_it_is_converted_once_and_a_broken_try_leaves_nothing_that_passes_for_a_
     assert not other.exists()
     assert convert_once("other", "f" * 64, lambda work: path) == other
     assert not any("making" in folder.name for folder in other.parent.iterdir())
+
+
+def test_a_file_type_of_a_newer_list_is_told_by_its_number(source):
+    path, net = source
+    _, tokenizer = tiny_model("llama", seed=1)
+    write_gguf(path, net, [*tokenizer.convert_ids_to_tokens(range(len(tokenizer))), "Ġt", "Ġa"], file_type=138)
+    assert load_model(str(path), device="cpu").origin.quantisation == "file type 138, dequantised"
+
+
+def test_a_quantisation_that_the_reader_does_not_know(source):
+    path, _ = source
+    data = bytearray(path.read_bytes())
+    at = data.index(b"token_embd.weight") + len(b"token_embd.weight") + 4 + 2 * 8  # behind its two dimensions
+    assert int.from_bytes(data[at : at + 4], "little") == gguf.GGMLQuantizationType.Q8_0
+    data[at : at + 4] = (153).to_bytes(4, "little")
+    path.write_bytes(data)
+    with pytest.raises(ModelError, match=r"this quantisation \(type 153\) cannot be read") as caught:
+        load_model(str(path))
+    assert "pip install --upgrade gguf, or use the model's Hugging Face id" in str(caught.value)
 
 
 def test_an_architecture_that_transformers_cannot_read(source, tmp_path):

@@ -7,11 +7,12 @@ import shutil
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tokenizers import AddedToken
 
 from tuneoff.core.errors import ConfigError, ModelError
 from tuneoff.models import fingerprint
 from tuneoff.models.device import pick_device, pick_dtype
-from tuneoff.models.load import load_model
+from tuneoff.models.load import load_chat, load_model
 from tuneoff.models.tiny import save_tiny, tiny_model
 
 
@@ -168,6 +169,25 @@ def test_weights_that_are_not_in_the_files_are_never_random(folder):
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(ModelError, match=rf"(?s)1 weights are missing.*would be random.*found:   {gone}"):
         load_model(str(folder))
+
+
+def test_tokens_without_an_embedding_are_named_before_the_weights_are_read(folder):
+    _, tokenizer = tiny_model("qwen3", seed=5)
+    tokenizer.add_tokens([AddedToken("<|image|>", special=True)])
+    tokenizer.save_pretrained(folder)
+    assert load_model(str(folder)).tokenizer.convert_tokens_to_ids("<|image|>") == 261, "no text becomes it"
+    assert 261 not in load_model(str(folder)).base().chat.text_ids("<|image|>")
+    tokenizer.add_tokens([AddedToken("<call>"), AddedToken("<|turn|>", special=True)])
+    tokenizer.chat_template += "<|turn|>"
+    tokenizer.add_special_tokens({"pad_token": "<|newpad|>"})
+    tokenizer.save_pretrained(folder)
+    for load in (load_model, load_chat):
+        with pytest.raises(ModelError, match="the tokenizer has tokens that the model has no embedding for") as caught:
+            load(str(folder))
+        said = str(caught.value)
+        assert "found:   '<call>' (262), '<|turn|>' (263), '<|newpad|>' (264)\n" in said
+        assert "allowed: 261 embeddings, for the tokens 0 to 260" in said
+        assert "net.resize_token_embeddings(len(tokenizer))" in said
 
 
 def test_a_broken_file_is_named(folder):
