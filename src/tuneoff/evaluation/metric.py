@@ -18,12 +18,14 @@ class Answer:
 
     text: the label chosen, or the text generated. nll: minus log-probability (nats) of the right answer, where
     it was scored: for a choice, normalised over the labels. readable: False where nothing could be read from
-    what the model wrote; it then counts as wrong in every quality metric.
+    what the model wrote; it then counts as wrong in every quality metric. cut: whether writing stopped at the
+    longest answer that is written, before the model had ended.
     """
 
     text: str
     nll: float | None = None
     readable: bool = True
+    cut: bool = False
 
 
 class Metric:

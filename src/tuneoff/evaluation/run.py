@@ -21,7 +21,7 @@ from tuneoff.engine.batches import by_length, scored_tokens
 from tuneoff.engine.cache import ContextCache
 from tuneoff.engine.context import Contexts
 from tuneoff.engine.examples import Example, shared_start
-from tuneoff.engine.generate import generate
+from tuneoff.engine.generate import Written, generate
 from tuneoff.engine.loss import answer_loss
 from tuneoff.engine.score import score_choices
 from tuneoff.evaluation.answer import read_text
@@ -134,7 +134,7 @@ def _written_answers(
         answers=[_loss_taken_along(example) for example in examples] if known else None,
         cache=cache,
     )
-    said = [read_text(_first_answer(chat.decode(text.ids), text.ended or chat.templated)) for text in texts]
+    said = [_read(chat, text) for text in texts]
     said = [replace(answer, nll=text.nll) for answer, text in zip(said, texts)]
     return _with_long_answers(worn, examples, said, cache) if known else said
 
@@ -156,9 +156,13 @@ def _with_long_answers(
     return said
 
 
-def _first_answer(text: str, whole: bool) -> str:
+def _read(chat: Chat, text: Written) -> Answer:
     """A base model that does not end its answer goes on to a next question of its own making."""
-    return text if whole else trimmed(text).split("\n\n")[0]
+    said = chat.decode(text.ids)
+    if text.ended or chat.templated:
+        return read_text(said, cut=not text.ended)
+    first, went_on, _ = trimmed(said).partition("\n\n")
+    return read_text(first, cut=not went_on)
 
 
 @torch.no_grad()

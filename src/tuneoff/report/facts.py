@@ -330,6 +330,7 @@ def _spent(ledger: Ledger, jobs: Sequence[JobRow], found: Mapping) -> Spent:
         failures=tuple(f"{job.arm}, seed {job.seed + 1}: {job.why}" for job in jobs if job.status == "failed"),
         remarks=(
             *([paths_line(paths)] if paths else []),
+            *dict.fromkeys(row["detail"] for row in ledger.events() if row["what"] == "remark"),
             *rounded(found.get("machine", {}).get("int8")),
             *(f"{named[job]}, {detail}" for job, detail in cut if job in named),
         ),

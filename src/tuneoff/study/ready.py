@@ -13,6 +13,7 @@ from tuneoff.data.in_memory import rows_of
 from tuneoff.data.record import Record, Unusable
 from tuneoff.data.shapes import Shape, asking, to_record
 from tuneoff.engine.examples import encode, shortened
+from tuneoff.evaluation.answer import cut_answers
 from tuneoff.evaluation.run import answer_examples
 from tuneoff.models.adapt import Answerer
 from tuneoff.models.base import Base
@@ -24,7 +25,9 @@ Question = str | Mapping[str, Any] | Record
 
 
 class Answers(NamedTuple):
-    """One text per record, in their order. shortened: in words, how many records were cut to fit; empty where none."""
+    """One text per record, in their order. shortened: in words, how many records were cut to fit, and how many answers
+    where writing stops; empty where none.
+    """
 
     texts: list[str]
     shortened: str = ""
@@ -40,7 +43,8 @@ class Ready:
         """One answer per record. A record is a row as a mapping, a Record, or a text, where a row needs one column.
         Or all are a frame.
 
-        Raises DataError for a row that lacks a column that the arm was made on. Warns where records were cut to fit.
+        Raises DataError for a row that lacks a column that the arm was made on. Warns where records or answers were
+        cut.
         """
         answers = self.ask(asked_records(self.tuned.columns, records))
         if answers.shortened:
@@ -55,7 +59,8 @@ class Ready:
         with self.tuned.worn(self.base) as worn:
             examples = encode(self.base, self.tuned.prompt, records, reserve=worn.taken, **self.tuned.lengths._asdict())
             answers = answer_examples(worn, self.tuned.task, examples, prior=self.tuned.prior, known=False)
-        return Answers([answer.text for answer in answers], shortened(examples))
+        cut = filter(None, [shortened(examples), cut_answers(answers, self.tuned.task.max_answer_tokens)])
+        return Answers([answer.text for answer in answers], "; ".join(cut))
 
     @property
     def _any_target(self) -> str:

@@ -26,6 +26,7 @@ from tuneoff.engine.examples import Example, Lengths, encode, shortened
 from tuneoff.engine.learner import Check, Group, Trained
 from tuneoff.engine.score import score_choices
 from tuneoff.engine.train import Trainee, train
+from tuneoff.evaluation.answer import cut_answers
 from tuneoff.evaluation.metric import Answer
 from tuneoff.evaluation.run import (
     answer_examples,
@@ -58,7 +59,8 @@ Tick = Callable[[int, int, float | None], None]
 class Fitted:
     """What fitting gave: validation outcomes of the best check, the curve, the cost. Or what the test gave.
 
-    shortened: in words, how many of the records that were answered had to be cut to fit; empty where none.
+    shortened: in words, how many of the records that were answered had to be cut to fit, and how many of their answers
+    were cut where writing stops; empty where none.
     """
 
     outcomes: list[Outcome]
@@ -331,7 +333,8 @@ class Worker:
                 worn, self.task, examples, cache=self.cache, prior=tuned.prior, scorer=self._score
             )
         prompt_tokens = worn.taken + sum(len(example.prompt) for example in examples) / len(examples)
-        return Answered(answers, prompt_tokens, shortened(examples))
+        cut = filter(None, [shortened(examples), cut_answers(answers, self.task.max_answer_tokens)])
+        return Answered(answers, prompt_tokens, "; ".join(cut))
 
     def _score(self, worn: Worn, prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]]) -> Tensor:
         """Scores of choices; those of the bare base are kept, since a calibrated twin asks the same again."""

@@ -59,7 +59,7 @@ def test_chrf_of_itself_is_one():
 
 
 def test_an_answer_is_read_without_its_white_space():
-    assert read_text("  Paris\n") == Answer(text="Paris")
+    assert read_text(" Paris\n") == Answer(text="Paris")
     assert read_text(" \n ") == Answer(text="", readable=False)
 
 

@@ -105,6 +105,21 @@ def test_wrong_words_are_found_before_anything_runs(tmp_path, tables, said):
         assert words in told
 
 
+def test_a_wording_without_the_text_is_found_before_anything_runs(tmp_path):
+    (tmp_path / "mine.txt").write_text("Verdict?")
+    mine = {"arms": ["prompt_file"], "methods": {"prompt_file": {"path": "mine.txt"}}}
+    for more, where in (
+        ({"arms": ["lora"], "prompt": {"template": "Verdict?"}}, "[prompt] template"),
+        (mine, "prompt_file"),
+    ):
+        with pytest.raises(DataError, match="the template has no place for an input column") as caught:
+            plan(tmp_path, **more)
+        assert where in str(caught.value)
+        assert "write {text} where the record's text belongs" in str(caught.value)
+    (tmp_path / "mine.txt").write_text("{text} Verdict?")
+    assert names(plan(tmp_path, **mine))
+
+
 def test_a_study_without_arms(tmp_path):
     assert message(tmp_path, []).startswith("the study has no arms")
 

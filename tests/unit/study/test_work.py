@@ -217,6 +217,13 @@ def test_free_text_is_generated_and_scored(worker):
     assert len({o.record for o in outcomes}) == 6
 
 
+def test_answers_that_end_at_the_limit_are_counted(worker):
+    work = worker("zero_shot", tables=QUESTIONS)
+    fitted = work.fit(job(work, "zero_shot"))
+    limit = work.task.max_answer_tokens
+    assert fitted.shortened.endswith(f" answers (100%) were cut at {limit} tokens, where writing stops")
+
+
 def test_instruction_tuning_learns_from_the_mixture_alone(worker):
     work = worker("instruction_tuning", methods={"instruction_tuning": {"mixture": "mixture.jsonl"}})
     one = job(work, "instruction_tuning")
