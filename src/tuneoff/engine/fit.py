@@ -14,6 +14,7 @@ keeps for it waits in the processor's memory.
 """
 
 import gc
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TypeVar
@@ -64,6 +65,7 @@ class Fit:
                     raise _too_little(self.device) from error
             undo()
             self.rows, self.sparing = -(-size // 2), size == 1
+            warnings.warn(_shrunk(size, self.rows), RuntimeWarning, stacklevel=2)
             _release(self.device)  # outside the handler: the error's traceback holds the broken try's tensors
 
     @contextmanager
@@ -111,6 +113,12 @@ def _release(device: torch.device) -> None:
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()
+
+
+def _shrunk(size: int, rows: int) -> str:
+    if size == 1:
+        return "one row at once ran out of memory: layers run once more in the backward from here on, which is slower"
+    return f"{size} rows at once ran out of memory: {rows} go through from here on, with the same result"
 
 
 def _too_little(device: torch.device) -> ResourceError:

@@ -1,5 +1,6 @@
 """A batch in parts is the batch: the same loss and gradient, whatever memory allowed; a step is never lost."""
 
+import warnings
 import weakref
 
 import pytest
@@ -57,6 +58,21 @@ def test_parts_give_the_loss_and_gradient_of_the_whole(architecture, kind):
         assert value < 1e-10
         assert gradient < 1e-5
         assert fit.rows == left
+
+
+def test_what_does_not_fit_is_told():
+    with pytest.warns(RuntimeWarning, match="6 rows at once ran out of memory: 3 go through from here on"):
+        step("llama", "lora", Fit(CPU), limit=3)
+    fit = Fit(CPU)
+    with pytest.warns(RuntimeWarning, match="one row at once ran out of memory: layers run once more in the backward"):
+        fit.run([1], lambda part: None if fit.sparing else _full())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        step("llama", "lora", Fit(CPU))
+
+
+def _full():
+    raise torch.OutOfMemoryError("out of memory")
 
 
 def test_control_gradients_of_a_broken_try_that_stay():
