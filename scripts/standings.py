@@ -10,7 +10,9 @@ from tuneoff.report.svg import standings_svg
 from tuneoff.study.verdict.judge import read_verdict
 from tuneoff.study.verdict.judgement import Verdict
 
-HEAD = "| arm | {metric} | 95 % interval | seeds | trained | training, s | bytes | prompt tokens |"
+HEAD = (
+    "| arm | {metric} | 95 % interval | seeds | trainable parameters | training, s | artifact, bytes | prompt tokens |"
+)
 
 
 def table(verdict: Verdict) -> str:

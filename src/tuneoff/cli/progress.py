@@ -13,7 +13,7 @@ import warnings
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column
 from rich.text import Text
 
@@ -86,7 +86,8 @@ class Shown(Watch):
         self._progress = Progress(
             TextColumn("{task.description}", markup=False, table_column=name),
             BarColumn(bar_width=16),
-            MofNCompleteColumn(),
+            TextColumn("{task.fields[steps]}"),
+            TimeElapsedColumn(),
             TextColumn("{task.fields[left]}", markup=False),
             console=console,
             transient=True,
@@ -123,7 +124,7 @@ class Shown(Watch):
         self._bar_of(label, None)
 
     def step(self, step: int, steps: int, value: float | None) -> None:
-        self._progress.update(self._bar, completed=step, total=steps)
+        self._progress.update(self._bar, completed=step, total=steps, steps=f"step {step} of {steps}")
 
     def done(self, label: str, figure: float | None, why: str = "") -> None:
         seconds = time.perf_counter() - self._since
@@ -140,13 +141,13 @@ class Shown(Watch):
         self._print(f"{took:>9}  {figure:>11}  {left:>11}  {job}")
 
     def _print(self, text: str) -> None:
-        self.console.print(Text(text), soft_wrap=True)
+        self.console.print(Text(text), soft_wrap=not self.console.is_terminal)  # a line of a log stays whole
 
     def _bar_of(self, text: str, total: int | None) -> None:
         if self._bar is not None:
             self._progress.remove_task(self._bar)
         left = f"{self._left} left" if self._left else ""
-        self._bar = self._progress.add_task(text, total=total, left=left)
+        self._bar = self._progress.add_task(text, total=total, steps="", left=left)
 
 
 def _duration(seconds: float) -> str:

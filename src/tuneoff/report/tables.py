@@ -78,7 +78,8 @@ def _results(facts: Facts) -> Grid:
     weighed = any(row.standing.score is not None for row in facts.rows)
     heads = [measure.title, "95 % interval", *["score"] * weighed, *(COSTS[key].title for key in RESULT_COSTS), "seeds"]
     lines = [_result(row, facts, weighed=weighed) for row in facts.rows]
-    return Grid(f"{measure.title} on the sealed test set, {measure.better}", tuple(heads), tuple(lines))
+    caption = f"{measure.title[0].upper()}{measure.title[1:]} on the sealed test set; {measure.better}"
+    return Grid(caption, tuple(heads), tuple(lines))
 
 
 def _result(row: Row, facts: Facts, *, weighed: bool) -> Line:

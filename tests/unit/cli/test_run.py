@@ -43,6 +43,25 @@ def test_it_ends_with_a_verdict_and_the_next_words(folder, result):
     assert "Traceback" not in said
 
 
+def test_the_end_of_a_run_fits_one_screen(folder, result, monkeypatch):
+    """Run again, it paints the same verdict: the answer, the reasons, the table, what to type next."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("COLUMNS", "80")
+    said = RUN.invoke(app, ["run", "study.toml", "--out", "out"]).stdout
+    lines = said.partition("done already\n")[2].splitlines()
+    assert len(lines) <= 40
+    assert max(len(line) for line in lines) <= 80
+    assert lines[1].startswith("tiny   Recommended: ")
+    for arm in ("majority", "tfidf", "zero_shot", "zero_shot (calibrated)", "lora"):
+        assert any(line[2:].startswith(f"{arm} ") for line in lines), "no name is broken"
+    assert [line.split("  ")[0] for line in lines[-3:]] == ["next", "report", "more"]
+
+
+def test_no_warning_of_a_library_stands_between_the_lines(result):
+    assert "Warning" not in result.stdout
+    assert "deprecated" not in result.output
+
+
 def test_what_lies_in_the_folder(folder, result):
     names = {path.name for path in (folder / "out").iterdir()}
     assert {"verdict.json", "report.html", "ledger.sqlite", "study.toml", "jobs"} <= names

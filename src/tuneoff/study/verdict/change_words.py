@@ -9,7 +9,8 @@ Without max_latency_ms = 100, full would be recommended.
 from tuneoff.stats.power import More
 from tuneoff.study.verdict.judgement import Change, Standing, Verdict
 from tuneoff.study.verdict.price import AXES
-from tuneoff.study.verdict.words import amount, gap, settling
+from tuneoff.study.verdict.settling import settling
+from tuneoff.study.verdict.words import amount, gap
 
 __all__ = ["told"]
 

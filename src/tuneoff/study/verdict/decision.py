@@ -20,7 +20,7 @@ from tuneoff.stats.power import settle, visible
 from tuneoff.study.spec import DecisionSpec
 from tuneoff.study.verdict.judgement import Contrast, Standing
 from tuneoff.study.verdict.price import AXES, price, quality
-from tuneoff.study.verdict.words import notes
+from tuneoff.study.verdict.settling import notes
 
 __all__ = ["Case", "Decided"]
 

@@ -12,10 +12,10 @@ from itertools import combinations
 from typing import NamedTuple
 
 from tuneoff.stats.decide import FINALISTS
-from tuneoff.stats.power import More
 from tuneoff.study.verdict.judgement import UNTRAINED, Contrast, Standing, Verdict
+from tuneoff.study.verdict.settling import listed
 
-__all__ = ["Words", "amount", "gap", "notes", "settling", "title", "words"]
+__all__ = ["Words", "amount", "gap", "title", "words"]
 
 STATUS = {"ruled out": "over a limit", "dropped": "stopped early"}
 TITLES = {"macro_f1": "macro F1", "token_f1": "token F1", "rouge_l": "ROUGE-L", "chrf": "chrF", "nll": "loss"}
@@ -46,13 +46,13 @@ def words(verdict: Verdict) -> Words:
     caveats = _said([*_evidence(verdict), *_others(verdict)])
     if len(verdict.facts["finalists"]) == 1:
         return Words(_alone(verdict, tested[0]), (), caveats)
-    answer, reasons = _ring(verdict), []
+    answer, found = _ring(verdict), []
     if _baseline_winner(verdict):
-        answer, reasons = _nothing_better(verdict), [_best_with_a_model(verdict)]
+        answer, found = _nothing_better(verdict), [_best_with_a_model(verdict)]
     elif verdict.winners:
-        answer, reasons = _headline(verdict), [_tuning(verdict), _over_baselines(verdict)]
-    reasons += [_advice(verdict), _training(verdict), _below_constant(verdict)]
-    return Words(answer, _said(reasons), caveats)
+        answer, found = _headline(verdict), [_tuning(verdict), _over_baselines(verdict)]
+    choice = [_advice(verdict), _passed_over(verdict), _training(verdict)]
+    return Words(answer, _said([*choice, *found, _below_constant(verdict)]), caveats)
 
 
 def _said(parts: Sequence[str]) -> tuple[str, ...]:
@@ -74,41 +74,25 @@ def gap(value: float, up: bool) -> str:
     return f"{_bare(value, up)} points" if up else f"{_bare(value, up)} nats"
 
 
-def notes(more: More | None, unknown: Sequence[str]) -> str:
-    """What would settle a comparison, and what it does not cover."""
-    limits = f"the seed spread of {_list(unknown)} is unknown" if unknown else ""
-    parts = [settling(more) if more else "", limits]
-    return "; ".join(part for part in parts if part)
-
-
-def settling(more: More) -> str:
-    """What would settle an open comparison."""
-    records = f"about {more.records} more test records" if more.records else ""
-    seeds = f"about {more.seeds} more {'seed' if more.seeds == 1 else 'seeds'}" if more.seeds else ""
-    if not records and not seeds:
-        return "no reasonable number of further records or seeds would settle it"
-    return f"{(' together with ' if more.together else ' or ').join(filter(None, (records, seeds)))} would settle it"
-
-
 def _headline(verdict: Verdict) -> str:
     names = verdict.winners
     if len(names) == 1:
         return _sole_winner(verdict)
-    listed = _list([f"{name} ({_figure(verdict, name)})" for name in names])
+    tied = listed([f"{name} ({_figure(verdict, name)})" for name in names])
     pairs = [(a, b, _lead(verdict, a, b)) for a, b in combinations(names, 2)]
     unclear = next((pair for pair in pairs if pair[2].contrast.kind == "open"), None)
     if unclear is None:
         margin = gap(verdict.facts["margin"], _up(verdict))
-        return f"{listed} are practically equal on {title(verdict.metric)}: no difference goes beyond {margin}."
+        return f"{tied} are practically equal on {title(verdict.metric)}: no difference goes beyond {margin}."
     a, b, lead = unclear
     pair = "the difference is" if len(names) == 2 else f"between {a} and {b} the difference is"
     more = f" {_sentence(lead.contrast.note)}" if lead.contrast.note else ""
-    return f"{listed} are too close to call on {title(verdict.metric)}: {pair} {_measure(verdict, lead)}.{more}"
+    return f"{tied} are too close to call on {title(verdict.metric)}: {pair} {_measure(verdict, lead)}.{more}"
 
 
 def _ring(verdict: Verdict) -> str:
     """Arms with unlike seeds are compared on those that pair, so each may be beaten by another."""
-    names = _list(verdict.facts["finalists"])
+    names = listed(verdict.facts["finalists"])
     return f"No arm comes out ahead: each of {names} is beaten by another, on seeds that differ from pair to pair."
 
 
@@ -180,8 +164,8 @@ def _over_baselines(verdict: Verdict) -> str:
     beaten = [f"{name} by {_measure(verdict, lead)}" for name, lead in leads if lead.contrast.different]
     unclear = [name for name, lead in leads if not lead.contrast.different]
     return _join(
-        f"{best} beats the {'baseline' if len(beaten) == 1 else 'baselines'} {_list(beaten)}." if beaten else "",
-        f"It is not shown to beat {_list(unclear)}." if unclear else "",
+        f"{best} beats the {'baseline' if len(beaten) == 1 else 'baselines'} {listed(beaten)}." if beaten else "",
+        f"It is not shown to beat {listed(unclear)}." if unclear else "",
     )
 
 
@@ -195,7 +179,7 @@ def _below_constant(verdict: Verdict) -> str:
         return ""
     name = constant.arm
     always = f"always saying {verdict.facts['constant'][name]!r} ({_figure(verdict, name)})"
-    return f"No better than {always}: {_list(worse)}."
+    return f"No better than {always}: {listed(worse)}."
 
 
 def _advice(verdict: Verdict) -> str:
@@ -205,17 +189,22 @@ def _advice(verdict: Verdict) -> str:
     if len(verdict.winners) == 1:
         return f"Recommended: {name}. No other arm matches it."
     why, at = _because(verdict, _row(verdict, name))
-    head = f"Recommended: {name}, {why} of the {len(verdict.winners)} arms tied for best ({at})."
-    return head if _baseline_winner(verdict) else _join(head, _passed_over(verdict, name))
+    return f"Recommended: {name}, {why} of the {len(verdict.winners)} arms tied for best ({at})."
 
 
-def _passed_over(verdict: Verdict, name: str) -> str:
-    """The winner with the best figure, where another was recommended for its cost, and what taking it costs."""
-    decision = verdict.facts["decision"]
-    top = next(row for row in verdict.standings if row.arm in verdict.winners)
-    if top.arm == name or decision["weights"] or decision["prefer"] == "best":
+def _passed_over(verdict: Verdict) -> str:
+    """The winner with the best score, where another was recommended for its cost, and what taking it costs."""
+    decision, name = verdict.facts["decision"], verdict.recommended
+    top = next((row for row in verdict.standings if row.arm in verdict.winners), None)
+    if (
+        name is None
+        or _baseline_winner(verdict)
+        or top.arm == name
+        or decision["weights"]
+        or decision["prefer"] == "best"
+    ):
         return ""
-    return f'{top.arm} has the better figure, for {_price(top, decision["cost"])}; prefer = "best" takes it.'
+    return f'{top.arm} has the better score, at {_price(top, decision["cost"])}; prefer = "best" takes it.'
 
 
 def _training(verdict: Verdict) -> str:
@@ -239,14 +228,14 @@ def _evidence(verdict: Verdict) -> list[str]:
     several = {row.arm: row.seeds for row in tested if row.seed_spread == "included"}
     lone = [row.arm for row in tested if row.seed_spread == "unknown"]
     runs = " to ".join(map(str, dict.fromkeys((min(several.values()), max(several.values()))))) if several else ""
-    whose = _list(list(several)) if lone else "every arm that has randomness"
+    whose = listed(list(several)) if lone else "every arm that has randomness"
     counted = f" with {runs} seeds of {whose}" if several else ""
     floor = verdict.facts["smallest_visible"]
     unseen = f"With this much data a difference below about {gap(floor or 0, _up(verdict))} would mostly not show."
     left_out = "1 test record was" if verdict.unscored == 1 else f"{verdict.unscored} test records were"
     return [
         f"Measured on {tested[0].n_test} test records{counted}.",
-        f"One seed only for {_list(lone)}: the interval covers the records, not what another seed would give."
+        f"One seed only for {listed(lone)}: the interval covers the records, not what another seed would give."
         if lone
         else "",
         f"Only the {FINALISTS} best arms are compared in pairs." if len(tested) > FINALISTS else "",
@@ -267,14 +256,14 @@ def _others(verdict: Verdict) -> list[str]:
     for row in verdict.standings:
         if row.mean is not None and row.why:
             fewer.setdefault(row.why, []).append(row.arm)
-    short = [f"{_list(arms)}: {why}." for why, arms in fewer.items()]
-    unknown = [f"{key} could not be checked for {_list(arms)}" for key, arms in verdict.facts["unchecked"].items()]
+    short = [f"{listed(arms)}: {why}." for why, arms in fewer.items()]
+    unknown = [f"{key} could not be checked for {listed(arms)}" for key, arms in verdict.facts["unchecked"].items()]
     weighed = verdict.facts["decision"]["weights"]
     unknown += [f"no score for {row.arm}" for row in _tested(verdict) if weighed and row.score is None]
     return [
-        f"Over a limit: {_list(out)}." if out and _tested(verdict) else "",
-        f"Not tested: {_list(rest)}." if rest and _tested(verdict) else "",
-        f"Not measured: {_list(unknown)}." if unknown else "",
+        f"Over a limit: {listed(out)}." if out and _tested(verdict) else "",
+        f"Not tested: {listed(rest)}." if rest and _tested(verdict) else "",
+        f"Not measured: {listed(unknown)}." if unknown else "",
         *short,
     ]
 
@@ -386,10 +375,6 @@ def _tested(verdict: Verdict) -> list[Standing]:
 
 def _up(verdict: Verdict) -> bool:
     return verdict.facts["up"]
-
-
-def _list(names: Sequence[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def _sentence(text: str) -> str:
