@@ -13,7 +13,7 @@ import typer
 from tuneoff.cli.ask import ask_columns, ask_one, on_terminal
 from tuneoff.core.errors import ConfigError, DataError, ModelError, ResourceError
 from tuneoff.core.files import check_writable, write_text
-from tuneoff.data.draft import Long, draft, limits
+from tuneoff.data.draft import First, Long, draft, limits
 from tuneoff.data.guess import Guess, Named, guess_study
 from tuneoff.data.load import Data, load_data
 from tuneoff.data.parts import Nested, Unclear
@@ -183,15 +183,35 @@ def _tried(guess: Guess, name: str, out: Path) -> list[str]:
     if guess.codes:
         return ["", f"The labels are codes: write what they mean under [data.labels] in {out}, then type", plan]
     try:
-        data: Data = load_data(**guess.data, **limits(guess), folder=out.parent)
-        lines = [f"records  {line}" for line in [*data.report.summary(), *_long_ones(guess, name, out, data)]]
+        load_data(**guess.data, **limits(guess), folder=out.parent)
+        first, takes = _first_look(out)
+        write_text(out, draft(guess, name, first=first))
+        data: Data = load_data(**guess.data, **limits(guess, first), folder=out.parent)
+        long = _long_ones(guess, name, out, data, first)
+        lines = [f"records  {line}" for line in [*data.report.summary(), *long]] + [f"time     {takes}"]
     except DataError as error:
         return ["", f"Wrote {out}. Before it can run, this must be fixed:", str(error), "Then type", plan]
     edit = [] if guess.wording.sure else [f"The instruction is a guess. Edit it in {out}: {guess.wording.instruction}"]
     return [*lines, "", *edit, f"Wrote {out}. Look it over, then type", plan]
 
 
-def _long_ones(guess: Guess, name: str, out: Path, data: Data) -> list[str]:
+def _first_look(study: Path) -> tuple[First, str]:
+    """What fits into half an hour here, with its comment for the file and its line for the screen. A choice is not made
+    smaller; what takes longer is told with the lines to change."""
+    from tuneoff.report.words import seconds
+    from tuneoff.study.budget.first_look import LIMIT_S, first_look, forward_s_here
+    from tuneoff.study.plan import make_plan
+    from tuneoff.study.spec import read_spec
+
+    look = first_look(make_plan(read_spec(study)), forward_s_here())
+    about = f"about {seconds(max(60, 60 * round(look.seconds / 60)))} on this machine"
+    if look.seconds > LIMIT_S:
+        takes = f"{about}: write a smaller train_records under [data] for less, or fewer seeds or arms"
+        return First(look.records, takes), takes
+    return First(look.records, f"enough for a first look, {about}; 0 uses all, and takes longer"), about
+
+
+def _long_ones(guess: Guess, name: str, out: Path, data: Data, first: First) -> list[str]:
     """Count the records that the model cannot read whole, and write the line that cuts them. Raises DataError where
     cutting does not help. The model's tokenizer is looked at only where some text is long."""
     records = [*data.train, *data.validation, *data.test]
@@ -203,7 +223,7 @@ def _long_ones(guess: Guess, name: str, out: Path, data: Data) -> list[str]:
         return [f"whether the model can read the longest was not found out: {error.problem}"]
     if not long.count:
         return []
-    write_text(out, draft(guess, name, long))
+    write_text(out, draft(guess, name, long, first))
     check_cut(out)
     return [f"{long.words}: too_long says what becomes of them"]
 

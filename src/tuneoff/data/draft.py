@@ -13,7 +13,7 @@ import tomli_w
 
 from tuneoff.data.guess import Guess
 
-__all__ = ["Long", "draft", "limits", "sizes"]
+__all__ = ["First", "Long", "draft", "limits", "sizes"]
 
 FIRST_LOOK = {"train": 500, "validation": 150, "test": 400}
 SHARES = {"train": 0.6, "validation": 0.15, "test": 0.25}
@@ -41,18 +41,26 @@ class Long(NamedTuple):
         )
 
 
-def draft(guess: Guess, name: str, long: Long | None = None) -> str:
-    """The text of a study file. name: what the reports call the study. long: where some records are."""
-    parts = [_head(guess, name), _model(), _data(guess, long), _labels(guess), _prompt(guess), _train()]
+class First(NamedTuple):
+    """A first study: how many records of each split it takes at most, and in words what that takes."""
+
+    records: Mapping[str, int] = FIRST_LOOK
+    takes: str = "enough for a first look; 0 uses all"
+
+
+def draft(guess: Guess, name: str, long: Long | None = None, first: First | None = None) -> str:
+    """The text of a study file. name: what the reports call the study. long: where some records are. first: what its
+    time allows; None: not known."""
+    parts = [_head(guess, name), _model(), _data(guess, long, first), _labels(guess), _prompt(guess), _train()]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
 
-def sizes(kind: str, there: Mapping[str, int]) -> dict[str, int]:
+def sizes(first: First, there: Mapping[str, int]) -> dict[str, int]:
     """How many records of each split a first study takes at most; a split that has fewer is not limited.
 
-    kind: choice or text. there: how many each split has.
+    there: how many each split has.
     """
-    return {split: most for split, most in FIRST_LOOK.items() if there[split] > most}
+    return {split: most for split, most in first.records.items() if there[split] > most}
 
 
 def _head(guess: Guess, name: str) -> list[str]:
@@ -76,7 +84,7 @@ def _model() -> list[str]:
     return ["[model]", _line("name", "smollm2-135m-instruct", help)]
 
 
-def _data(guess: Guess, long: Long | None) -> list[str]:
+def _data(guess: Guess, long: Long | None, first: First | None) -> list[str]:
     columns = ", ".join(map(_value, guess.columns))
     lines = ["[data]", f"# {guess.rows['train']:,} rows, shape: {guess.shape}; columns: {columns}"]
     helps = {"path": "tuneoff splits it", "validation": "chooses settings", "test": "sealed until the end"}
@@ -91,7 +99,7 @@ def _data(guess: Guess, long: Long | None) -> list[str]:
         lines.append(_line("labels", guess.labels, "the letters of the options in the text"))
     if "test" not in guess.files:
         lines.append(_line("shares", tuple(SHARES.values()), "train, validation, test, by the hash of each record"))
-    return [*lines, *_group(guess), *_limits(guess), *_too_long(long)]
+    return [*lines, *_group(guess), *_limits(guess, first), *_too_long(long)]
 
 
 def _answer_help(guess: Guess) -> str:
@@ -111,18 +119,18 @@ def _group(guess: Guess) -> list[str]:
     return lines or ['# group = "customer"  # a column whose equal values must not part in a split']
 
 
-def limits(guess: Guess) -> dict[str, int]:
+def limits(guess: Guess, first: First | None = None) -> dict[str, int]:
     """The keys of [data] that keep a first study small: train_records and its like."""
     own = {split: guess.rows[split] for split in SHARES if split in guess.rows}
     rest = sum(share for split, share in SHARES.items() if split == "train" or split not in guess.files)
     cut = {split: int(guess.rows["train"] * share / rest) for split, share in SHARES.items()}
     there = {**cut, **{split: count for split, count in own.items() if split != "train"}}
-    return {f"{split}_records": count for split, count in sizes(guess.kind, there).items()}
+    return {f"{split}_records": count for split, count in sizes(first or First(), there).items()}
 
 
-def _limits(guess: Guess) -> list[str]:
-    lines = [_line(key, count, "at most") for key, count in limits(guess).items()]
-    return ["# enough for a first look; 0 uses all", *lines] if lines else []
+def _limits(guess: Guess, first: First | None) -> list[str]:
+    lines = [_line(key, count, "at most") for key, count in limits(guess, first).items()]
+    return [f"# {(first or First()).takes}", *lines] if lines or first else []
 
 
 def _too_long(long: Long | None) -> list[str]:

@@ -345,3 +345,39 @@ def test_on_the_command_line(tmp_path):
     result = CliRunner().invoke(app, ["new", str(put(tmp_path, "a.jsonl")), "--out", str(tmp_path / "mine.toml")])
     assert result.exit_code == 0, result.output
     assert (tmp_path / "mine.toml").is_file()
+
+
+QUESTIONS = [
+    {"question": f"What is {n} plus {n + 1}?", "answer": f"{n} plus {n + 1} is {2 * n + 1}."} for n in range(2000)
+]
+
+
+@pytest.mark.parametrize(
+    ("token_s", "sizes", "takes"),
+    [
+        (1e-5, (500, 150, 400), "# enough for a first look, about 1 min on this machine; 0 uses all, and takes longer"),
+        (5e-3, (150, 40, 120), "# enough for a first look, about 20 min on this machine; 0 uses all, and takes longer"),
+        (0.2, (60, 20, 40), "on this machine: write a smaller train_records under [data] for less, or fewer seeds"),
+    ],
+)
+def test_a_first_study_of_free_text_fits_half_an_hour_of_this_machine(
+    tmp_path, monkeypatch, capsys, token_s, sizes, takes
+):
+    monkeypatch.setattr("tuneoff.study.budget.first_look.forward_s_here", lambda: token_s)
+    new(put(tmp_path, "sums.jsonl", QUESTIONS), tmp_path / "s.toml")
+    data = read_spec(tmp_path / "s.toml").data
+    assert data.kind == "text"
+    assert (data.train_records, data.validation_records, data.test_records) == sizes
+    assert takes in (tmp_path / "s.toml").read_text()
+    said = capsys.readouterr().out
+    assert "time     about" in said
+    assert f"{sizes[0]} train, {sizes[1]} validation, {sizes[2]} test records" in said
+
+
+def test_a_choice_that_takes_longer_says_so_and_keeps_its_records(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("tuneoff.study.budget.first_look.forward_s_here", lambda: 0.2)
+    new(put(tmp_path, "tickets.jsonl"), tmp_path / "s.toml")
+    said = capsys.readouterr().out
+    assert "on this machine: write a smaller train_records under [data] for less, or fewer seeds or arms" in said
+    assert "write a smaller train_records under [data] for less" in (tmp_path / "s.toml").read_text()
+    assert load(read_spec(tmp_path / "s.toml")).report.sizes["train"] > 300
