@@ -86,11 +86,15 @@ def _data_set(asked: Asked) -> tuple[DataSet, Asked]:
         found = sets[0]
     else:
         found = set_of(place)
-    named = {"validation": asked.validation, "test": asked.test}
-    chosen = {split: file for split, file in named.items() if file}
-    main = found.trained
-    rest = {split: file for split, file in {**found.neighbours, **chosen}.items() if file != found.main}
-    return DataSet({main: found.main, **rest}), asked
+    chosen = {split: file for split, file in (("validation", asked.validation), ("test", asked.test)) if file}
+    twice = [split for split, file in chosen.items() if Path(file) == Path(found.main)]
+    if twice:
+        raise ConfigError(
+            f"--{twice[0]} names the file that is trained on",
+            found=found.main,
+            fix=f"name another, or leave --{twice[0]} out: it is then cut from {found.main}",
+        )
+    return DataSet({found.trained: found.main, **found.neighbours, **chosen}), asked
 
 
 def _one_of(sets: Sequence[DataSet], asked: Asked) -> Asked:

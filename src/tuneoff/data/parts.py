@@ -233,7 +233,8 @@ def _input(columns: Mapping[str, Column], answer: str, where: str) -> tuple[str,
     """What is shown: of a label all texts that say something of their own, else the one text that is asked about."""
     rest = {name: column for name, column in columns.items() if name != answer and not column.missing}
     free = {name: column for name, column in rest.items() if not column.doubt}
-    options = options_among([name for name in columns if name != answer])  # some rows may have fewer
+    named = _says(answer, OPTION_ANSWERS)  # else a and b are no options of c
+    options = options_among([name for name in columns if name != answer]) if named else None  # some rows have fewer
     beside = (*(options.columns if options else ()), *(name for name in free if _says(name, BESIDE)))
     told = [name for name, column in free.items() if name not in beside and not column.repeats]
     told = told or [name for name, column in rest.items() if name not in beside and column.plain]  # a url, a name

@@ -125,6 +125,13 @@ def find_shape(
     for name in (*input, answer if answered else ""):
         if name and name not in columns:
             raise unknown_column(name, columns, where)
+    if answer and answer in input:
+        raise DataError(
+            f"the answer column {answer!r} is also shown",
+            where=where,
+            found=f"input {', '.join(map(repr, input))}",
+            fix=f"take {answer!r} out of the input columns: a model that is shown the answer learns nothing",
+        )
     answer = answer if answer in columns else ""
     shape = (
         _chat(columns, input, answer) or _named(columns, input, answer) or _recognised(columns, input, answer, answered)

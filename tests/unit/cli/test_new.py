@@ -107,6 +107,11 @@ def test_files_named_outright(three, capsys):
     assert files_of("other.toml") == ("d/validation.jsonl", "", "d/held.jsonl")
 
 
+def test_the_training_file_is_no_test_file(three):
+    with pytest.raises(ConfigError, match="--test names the file that is trained on"):
+        new(Path("d/train.jsonl"), test="./d/train.jsonl")
+
+
 def test_a_format_is_written_down(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     put(tmp_path, "export.dat")

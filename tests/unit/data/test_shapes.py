@@ -320,3 +320,8 @@ def test_answers_in_the_form_of_squad():
     answers = {"text": ["in 1969", "1969"], "answer_start": [4, 7]}
     got = record({"question": "When?", "answers": answers}, input=["question"], answer="answers")
     assert got.references == ("in 1969", "1969")
+
+
+def test_the_answer_is_not_shown():
+    with pytest.raises(DataError, match="the answer column 'label' is also shown"):
+        find_shape(["text", "label"], input=["text", "label"], answer="label")
