@@ -140,7 +140,7 @@ def load_data(
         labels={name: _counts(used[name], words) for name in SPLITS} if kind == "choice" else {},
         warnings=(
             *spelled,
-            *_contradictions(contradicting),
+            *_contradictions(contradicting, kind),
             *size_notes(parts, used, limits),
             *label_notes(used, words),
         ),
@@ -278,8 +278,11 @@ def _counts(records: Sequence[Record], labels: Sequence[str]) -> dict[str, int]:
     return {label: counts[label] for label in labels}
 
 
-def _contradictions(count: int) -> list[str]:
-    return [f"more than one answer for {counted(count, 'text')}: no arm can get all of them right"] if count else []
+def _contradictions(count: int, kind: str) -> list[str]:
+    if not count:
+        return []
+    several = "" if kind == "choice" else "; a list of answers in one row makes each of them right"
+    return [f"more than one answer for {counted(count, 'text')}: no arm can get all of them right{several}"]
 
 
 def _duplicates(count: int, alike: int) -> str:

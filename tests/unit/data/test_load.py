@@ -193,6 +193,12 @@ def test_lists_of_texts_are_several_right_answers(load):
     assert data.report.contradicting == 0
 
 
+def test_rows_that_differ_in_their_free_text_are_told_how_both_can_be_right(load):
+    tables = [{"text": f"question {n // 2}", "answer": f"answer {n}"} for n in range(300)]
+    words = "no arm can get all of them right; a list of answers in one row makes each of them right"
+    assert f"more than one answer for 150 texts: {words}" in load({"data": tables}).report.warnings
+
+
 def test_references_do_not_hide_leaks_and_duplicates(load):
     test = [*several(150, 1000), {"text": "question 3", "answer": ["answer 3", "another one"]}]
     data = load({"train": several(200) + several(5), "test": test})

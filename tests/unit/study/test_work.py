@@ -375,3 +375,15 @@ def test_labels_that_the_model_cannot_tell_apart_stop_before_any_job(worker):
     made = worker("zero_shot", tables=[{"text": f"t {n}", "label": ("Refund", "refund")[n % 2]} for n in range(80)])
     with pytest.raises(DataError, match="the labels 'Refund' and 'refund' are the same tokens to this model"):
         Worker(made.plan, Base(net, tokenizer, fingerprint="tiny"), made.folder)
+
+
+def test_of_several_right_answers_the_first_is_trained_and_all_have_room(worker):
+    tables = [{"question": f"q {n}", "answer": [f"a {n}", f"the answer is a {n}"]} for n in range(60)]
+    several = worker("zero_shot", tables=tables)
+    (example,) = several.encode(several.prompt(job(several, "zero_shot")), several.plan.data.train[:1])
+    decode = several.base.chat.decode
+    assert decode(example.ids.answer) == example.record.target
+    assert several.task.max_answer_tokens >= len(f"the answer is {example.record.target}")
+    one = worker("zero_shot", tables=[{**row, "answer": row["answer"][0]} for row in tables], run="one")
+    assert one.task.max_answer_tokens < len("the answer is a 1")
+    assert one.plan.data_key() != several.plan.data_key()  # other right answers are other data
