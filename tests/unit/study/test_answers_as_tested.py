@@ -50,6 +50,7 @@ ONE_OF_EACH = [
     "few_shot + lora",
     "lora + soft_prompt",
     "lora -> soft_prompt_after",
+    {"name": "ours", "adapter": "first"},
     {"name": "theirs", "adapter": "peft"},
     {"name": "merged", "model": "merged"},
 ]
@@ -79,7 +80,8 @@ def put_strangers(folder: Path):
 
 
 def finished(folder: Path, tables, arms, **more):
-    put_model(folder)
+    if not (folder / "model").is_dir():
+        put_model(folder)
     put_strangers(folder)
     put_rows(folder / "data.jsonl", tables)
     data = {**SIZES, **more.pop("data", {})}
@@ -133,7 +135,12 @@ def cut_study(tmp_path_factory):
         "prompt": {"instruction": "Good or bad?", "normalise": "tokens", "list_labels": False},
         "methods": LOUD,
     }
-    return finished(tmp_path_factory.mktemp("cut"), long_rows(), ONE_OF_EACH, **more)
+    folder = tmp_path_factory.mktemp("cut")
+    put_model(folder)
+    first = {"data": {"input": ["text", "label"], "answer": "other", "kind": "choice", **SIZES}, "train": QUICK}
+    asked = [{**row, "other": row["label"]} for row in rows(80)]
+    tuneoff.tune(asked, "few_shot + lora", model=str(folder / "model"), out=folder / "first", tables=first)
+    return finished(folder, long_rows(), ONE_OF_EACH, **more)
 
 
 def test_every_kind_of_arm_on_texts_that_are_cut(cut_study, tmp_path):
@@ -273,6 +280,14 @@ def test_columns_that_the_study_names(columns_study, tmp_path):
         tuneoff.load(bundle).answer(["a"])
     assert 'give a row: {"subject": "...", "body": "..."}' in str(caught.value)
     assert asked_text(tuneoff.load(bundle), {"subject": " s", "body": "b "}).count("subject: s\nbody: b<") == 1
+
+
+def test_the_number_format_that_was_judged_is_the_one_that_answers(tmp_path_factory, tmp_path):
+    model = {"name": "model", "dtype": "bfloat16"}
+    run = finished(tmp_path_factory.mktemp("bf16"), rows(80), ["zero_shot", "lora"], model=model, methods=loud("lora"))
+    check_all(run, tmp_path, "label")
+    bundle = next(path.parent for path in run.glob("jobs/*/bundle.json"))
+    assert tuneoff.load(bundle).base.net.dtype == torch.bfloat16
 
 
 def test_the_answers_of_a_row_have_no_say(columns_study, tmp_path):

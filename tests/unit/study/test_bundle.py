@@ -1,16 +1,20 @@
 """The bundle folder: what goes in comes out, and what is broken says so."""
 
 import json
+from dataclasses import fields
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from tuneoff.core.errors import ModelError, StudyError
+from tuneoff.data.options import Options
 from tuneoff.data.prompt import Prompt
 from tuneoff.data.record import Message, Record
+from tuneoff.data.shapes import Shape
 from tuneoff.data.task import Task
 from tuneoff.engine.attach import new_adapter
+from tuneoff.engine.examples import Lengths
 from tuneoff.methods.full import Full
 from tuneoff.methods.lora import Lora
 from tuneoff.methods.soft_prompt import SoftPrompt
@@ -18,6 +22,13 @@ from tuneoff.models.base import Base
 from tuneoff.models.tiny import tiny_model
 from tuneoff.study.bundle import Tuned, TunedPart, freed, load_tuned, save_tuned, tensors_of
 
+ASKED = Shape(
+    name="question and answer",
+    input=("context", "question"),
+    optional=("context",),
+    system="system",
+    options=Options(columns=("A", "B"), coding="number", first=1),
+)
 TASK = Task(name="t", kind="choice", labels=("no", "yes"), instruction="Yes?", metrics=("accuracy",))
 
 
@@ -39,7 +50,8 @@ def tuned(base):
     shown = Record(fields={"text": "é"}, target="yes", turns=(Message("user", "hi"),), source="d.jsonl:3")
     prompt = Prompt(instruction="Yes or no?", demonstrations=(shown,), template="T: {text}")
     facts = {"fingerprint": "tiny", "name": "model"}
-    return Tuned(arm="lora + soft_prompt", task=TASK, prompt=prompt, parts=tuple(parts), prior=(-0.7, -0.7), base=facts)
+    kept = {"columns": ASKED, "lengths": Lengths(90, "truncate_left", 7), "prior": (-0.7, -0.7), "base": facts}
+    return Tuned(arm="lora + soft_prompt", task=TASK, prompt=prompt, parts=tuple(parts), **kept)
 
 
 @pytest.fixture
@@ -65,13 +77,9 @@ def logits(tuned, base):
 
 def test_what_goes_in_comes_out(tuned, saved):
     again = load_tuned(saved)
-    assert (again.arm, again.task, again.prompt, again.prior, again.base) == (
-        tuned.arm,
-        tuned.task,
-        tuned.prompt,
-        tuned.prior,
-        tuned.base,
-    )
+    for field in fields(Tuned):
+        if field.name != "parts":
+            assert getattr(again, field.name) == getattr(tuned, field.name), field.name
     for mine, theirs in zip(tuned.parts, again.parts):
         assert (mine.name, mine.method) == (theirs.name, theirs.method)
         assert mine.tensors.keys() == theirs.tensors.keys()
@@ -145,6 +153,11 @@ def test_a_bundle_of_another_version(saved):
     said = message(saved)
     assert "a bundle of another version" in said
     assert "found:   7" in said
+    assert "open it with the version of tuneoff that made it" in said
+    (saved / "bundle.json").write_text(json.dumps({**facts, "version": 1}))
+    said = message(saved)
+    assert "found:   1, which does not say how rows are read and cut" in said
+    assert "run its study again: tuneoff run STUDY --out A_NEW_FOLDER" in said
 
 
 def test_a_missing_part(saved):
