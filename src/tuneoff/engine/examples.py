@@ -9,7 +9,8 @@ from tuneoff.data.prompt import Prompt
 from tuneoff.data.record import Record
 from tuneoff.models.base import Base
 from tuneoff.models.chat import Encoded
-from tuneoff.models.lengths import SHORTER, WITHOUT_ROOM, parts_of
+from tuneoff.models.lengths import SHORTER, WITHOUT_ROOM, parts_of, refusal
+from tuneoff.models.template import Refused
 
 __all__ = ["Example", "Lengths", "encode", "shared_start", "shortened"]
 
@@ -60,10 +61,18 @@ def encode(
     """Render and encode records. reserve: virtual positions that must fit too. limit, too_long, room: see Lengths.
 
     Raises DataError for a record longer than the limit (unless it may be cut; demonstrations are dropped before
-    any text is), and for a record without a trained token.
+    any text is), for a record without a trained token, and for those that the chat template refuses.
     """
-    limit = min(limit or base.context, base.context) - reserve
-    return [_encode_one(base, prompt, record, Lengths(limit, too_long, room)) for record in records]
+    lengths = Lengths(min(limit or base.context, base.context) - reserve, too_long, room)
+    examples, refused = [], []
+    for record in records:
+        try:
+            examples.append(_encode_one(base, prompt, record, lengths))
+        except Refused as error:
+            refused.append((record, error))
+    if refused:
+        raise refusal(refused, len(records))
+    return examples
 
 
 def _encode_one(base: Base, prompt: Prompt, record: Record, lengths: Lengths) -> Example:

@@ -104,6 +104,10 @@ class Chat:
         tokens = len(encoded.prompt) + max(len(encoded.answer), room)
         return tokens if tokens > limit else 0
 
+    def keeps(self, answer: str) -> bool:
+        """Whether the template writes this answer as it is, but for white space."""
+        return self._own is None or self._own.keeps(answer)
+
     def text_ids(self, text: str) -> tuple[int, ...]:
         """Ids of a text by itself."""
         return self._controls.ids(self._controls.marked(text))

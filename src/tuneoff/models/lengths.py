@@ -5,16 +5,30 @@ measure_lengths(chat, Prompt(instruction="Read the notes."), records, limit=cont
     [OverLong(record of notes.jsonl:17, tokens=9556)]
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from tuneoff.core.errors import ModelError
+from tuneoff.core.errors import DataError, ModelError
 from tuneoff.data.prompt import Prompt
 from tuneoff.data.record import Message, Record
 from tuneoff.models.chat import Chat
 
-__all__ = ["SHORTER", "WITHOUT_ROOM", "Measured", "OverLong", "Parts", "measure_lengths", "parts_of"]
+__all__ = [
+    "SHORTER",
+    "WITHOUT_ROOM",
+    "Measured",
+    "OverLong",
+    "Parts",
+    "counted",
+    "files_of",
+    "listed",
+    "measure_lengths",
+    "parts_of",
+    "refusal",
+]
+
+MOST_LISTED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,3 +102,36 @@ SHORTER = {
     "context",
     "prompt": "shorten the instruction, raise [train] max_length where it is set, or use a model with a longer context",
 }
+
+
+def refusal(refused: Sequence[tuple[Record, ModelError]], count: int) -> DataError:
+    """The error for records that cannot be asked, of `count` in all; at least one."""
+    problem = refused[0][1].problem
+    return DataError(
+        f"{problem}: {counted(len(refused), count)}",
+        where=files_of([record for record, _ in refused]),
+        found=listed([f"{record.source}  {getattr(error, 'why', error.problem)}" for record, error in refused]),
+        fix='change these records or leave them out, or write template = "plain" under [model]',
+    )
+
+
+def counted(count: int, whole: int, noun: str = "record") -> str:
+    """Such as "3 of 400 records"."""
+    return f"{count:,} of {whole:,} {noun}{'' if whole == 1 else 's'}"
+
+
+def files_of(records: Sequence[Record]) -> list[str]:
+    """The files that records stand in."""
+    return list(dict.fromkeys(record.source.rpartition(":")[0] or record.source for record in records))
+
+
+def listed(lines: Sequence[str]) -> str:
+    """Lines that each begin with a record's file:line, in the order of the files."""
+    lines = sorted(lines, key=_place)
+    more = len(lines) - MOST_LISTED
+    return "\n".join([*lines[:MOST_LISTED], *([f"and {more:,} more"] if more > 0 else [])])
+
+
+def _place(line: str) -> tuple[str, int]:
+    file, _, number = line.partition("  ")[0].rpartition(":")
+    return file, int(number) if number.isdigit() else 0

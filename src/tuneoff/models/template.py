@@ -113,6 +113,16 @@ class Template:
         suffix, end = self._ending(behind)
         return Frame(lead, opening, prefix, suffix, end, _remarks(extra, opening))
 
+    def keeps(self, answer: str) -> bool:
+        """Whether it writes an answer as it is, but for white space."""
+        question = (Message("user", ASKED),)
+        before, behind = self._around(question)
+        try:
+            written = self._written((*question, Message("assistant", answer)))
+        except Refused:
+            return False
+        return "".join(written.split()) == "".join(f"{before}{answer}{behind}".split())
+
     @cached_property
     def between(self) -> str:
         """What the template writes around turns."""

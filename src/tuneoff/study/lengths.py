@@ -11,12 +11,23 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from tuneoff.core.errors import DataError, ModelError
+from tuneoff.core.errors import DataError
 from tuneoff.data.prompt import Prompt
 from tuneoff.data.record import Record
 from tuneoff.models.adapt import AdapterMethod
 from tuneoff.models.chat import Chat
-from tuneoff.models.lengths import SHORTER, WITHOUT_ROOM, OverLong, Parts, measure_lengths, parts_of
+from tuneoff.models.lengths import (
+    SHORTER,
+    WITHOUT_ROOM,
+    OverLong,
+    Parts,
+    counted,
+    files_of,
+    listed,
+    measure_lengths,
+    parts_of,
+    refusal,
+)
 from tuneoff.study.arm import Arm
 from tuneoff.study.plan import Plan
 
@@ -24,7 +35,8 @@ __all__ = ["MOST_NEW_TOKENS", "check_lengths", "longest_answer", "over_long"]
 
 MOST_NEW_TOKENS = 512
 "where writing an answer stops at the latest"
-MOST_LISTED = 100
+MOST_ASKED = 500
+"different answers that the chat template is asked about"
 
 
 def check_lengths(plan: Plan, chat: Chat, context: int) -> tuple[str, ...]:
@@ -39,14 +51,14 @@ def check_lengths(plan: Plan, chat: Chat, context: int) -> tuple[str, ...]:
     room = 0 if plan.spec.data.too_long == "error" else longest_answer(plan, chat)
     lengths = measure_lengths(chat, prompt, records, most - taken, room)
     if lengths.refused:
-        raise _refused(lengths.refused, len(records))
+        raise refusal(lengths.refused, len(records))
     if lengths.over and plan.spec.data.too_long == "error":
         raise _too_long(lengths.over, len(records), allowed)
     for least in (0, room):  # first the records that are too long by themselves, then those beside a longer answer
         rests = [(long.record, _rest(chat, prompt, long.record, least)) for long in lengths.over]
         _check_rest([(record, parts) for record, parts in rests if sum(parts) >= most - taken], len(records), allowed)
     cut = _cut(lengths.over, len(records), allowed, plan.spec.data.too_long)
-    return (*chat.remarks, *cut, *_long_answers(plan, chat))
+    return (*chat.remarks, *_changed_answers(records, chat), *cut, *_long_answers(plan, chat))
 
 
 def over_long(plan: Plan, chat: Chat, context: int) -> tuple[list[OverLong], int]:
@@ -75,21 +87,11 @@ def _taken(arm: Arm) -> int:
     return sum(method.taken for method in parts if isinstance(method, AdapterMethod))
 
 
-def _refused(refused: Sequence[tuple[Record, ModelError]], count: int) -> DataError:
-    problem = refused[0][1].problem
-    return DataError(
-        f"{problem}: {_of(len(refused), count)}",
-        where=_files([record for record, _ in refused]),
-        found=_listed([f"{record.source}  {getattr(error, 'why', error.problem)}" for record, error in refused]),
-        fix='change these records or leave them out, or write template = "plain" under [model]',
-    )
-
-
 def _too_long(over: Sequence[OverLong], count: int, allowed: str) -> DataError:
     return DataError(
-        f"{_of(len(over), count)} {'is' if len(over) == 1 else 'are'} longer than the model can read",
-        where=_files([long.record for long in over]),
-        found=_listed([f"{long.record.source}  {long.tokens:,} tokens with its prompt" for long in over]),
+        f"{counted(len(over), count)} {'is' if len(over) == 1 else 'are'} longer than the model can read",
+        where=files_of([long.record for long in over]),
+        found=listed([f"{long.record.source}  {long.tokens:,} tokens with its prompt" for long in over]),
         allowed=allowed,
         fix='write too_long = "truncate_right" (or "truncate_left") under [data], or shorten the records',
     )
@@ -107,9 +109,9 @@ def _check_rest(without_room: Sequence[tuple[Record, Parts]], count: int, allowe
         return
     longest = Counter(parts.longest for _, parts in without_room).most_common(1)[0][0]
     raise DataError(
-        f"{WITHOUT_ROOM[longest]}: {_of(len(without_room), count)}",
-        where=_files([record for record, _ in without_room]),
-        found=_listed([f"{record.source}  {parts.words}" for record, parts in without_room]),
+        f"{WITHOUT_ROOM[longest]}: {counted(len(without_room), count)}",
+        where=files_of([record for record, _ in without_room]),
+        found=listed([f"{record.source}  {parts.words}" for record, parts in without_room]),
         allowed=allowed,
         fix=SHORTER[longest],
     )
@@ -120,8 +122,21 @@ def _cut(over: Sequence[OverLong], count: int, allowed: str, too_long: str) -> l
         return []
     longest = max(over, key=lambda long: long.tokens)
     return [
-        f"{_of(len(over), count)} will be cut ({too_long}) to {allowed}; the longest, {longest.record.source}, "
+        f"{counted(len(over), count)} will be cut ({too_long}) to {allowed}; the longest, {longest.record.source}, "
         f"has {longest.tokens:,}"
+    ]
+
+
+def _changed_answers(records: Sequence[Record], chat: Chat) -> list[str]:
+    """Answers that the template would not write as they are, such as without a thought in them; a sample is asked."""
+    first = {record.target: record for record in reversed(records)}
+    sample = list(first.values())[:MOST_ASKED]
+    changed = [record for record in sample if not chat.keeps(record.target)]
+    if not changed:
+        return []
+    return [
+        f"the chat template writes {counted(len(changed), len(sample), 'answer')} otherwise than the data "
+        f"(such as {min(changed, key=lambda record: record.source).source}); they are trained as they stand"
     ]
 
 
@@ -134,30 +149,10 @@ def _long_answers(plan: Plan, chat: Chat) -> list[str]:
     if not long:
         return []
     return [
-        f"the answers of {_of(len(long), len(records))} are longer than the {MOST_NEW_TOKENS} tokens that are written "
-        f"at most: first {long[0].source}"
+        f"the answers of {counted(len(long), len(records))} are longer than the {MOST_NEW_TOKENS} tokens that are "
+        f"written at most: first {long[0].source}"
     ]
 
 
 def _longer(chat: Chat, answer: str) -> bool:
     return len(answer.encode()) > MOST_NEW_TOKENS and len(chat.answer_ids(answer)) > MOST_NEW_TOKENS
-
-
-def _of(count: int, whole: int, noun: str = "record") -> str:
-    return f"{count:,} of {whole:,} {noun}{'' if whole == 1 else 's'}"
-
-
-def _files(records: Sequence[Record]) -> list[str]:
-    return list(dict.fromkeys(record.source.rpartition(":")[0] or record.source for record in records))
-
-
-def _listed(lines: Sequence[str]) -> str:
-    """Lines that each begin with a record's file:line, in the order of the files."""
-    lines = sorted(lines, key=_place)
-    more = len(lines) - MOST_LISTED
-    return "\n".join([*lines[:MOST_LISTED], *([f"and {more:,} more"] if more > 0 else [])])
-
-
-def _place(line: str) -> tuple[str, int]:
-    file, _, number = line.partition("  ")[0].rpartition(":")
-    return file, int(number) if number.isdigit() else 0

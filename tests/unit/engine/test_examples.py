@@ -9,6 +9,8 @@ from tuneoff.core.errors import DataError
 from tuneoff.data.prompt import Prompt
 from tuneoff.data.record import Message, Record
 from tuneoff.engine.examples import encode, shared_start, shortened
+from tuneoff.models.base import Base
+from tuneoff.models.tiny import tiny_model
 
 LONG = Record(fields={"title": "short", "text": " ".join(f"w{at}" for at in range(60))}, target="joy", source="d.csv:4")
 SHOWN = tuple(Record(fields={"text": f"shown {at}"}, target="joy") for at in range(4))
@@ -137,6 +139,18 @@ def test_the_models_context_is_the_limit():
 def test_a_prompt_that_leaves_no_room_is_refused():
     with pytest.raises(DataError, match="the prompt alone is longer than the model can read"):
         encode(tiny_base(), Prompt(instruction="i" * 100), [LONG], limit=60, too_long="truncate_left")
+
+
+def test_records_that_the_template_refuses_are_listed():
+    net, tokenizer = tiny_model("llama")
+    strict = "{% if messages[0]['role'] == 'assistant' %}{{ raise_exception('user first') }}{% endif %}"
+    tokenizer.chat_template = strict + tokenizer.chat_template
+    base = Base(net, tokenizer, fingerprint="strict")
+    hello = (Message("assistant", "Hello"), Message("user", "one"))
+    records = [Record(fields={}, turns=hello[at:], target="joy", source=f"d.csv:{at + 2}") for at in (0, 1)]
+    with pytest.raises(DataError, match="the model's chat template refuses a conversation: 1 of 2 records") as caught:
+        encode(base, Prompt(), records)
+    assert "found:   d.csv:2  assistant, user: user first\n" in str(caught.value)
 
 
 def test_what_leaves_no_room_is_said():

@@ -137,6 +137,15 @@ def test_an_answer_keeps_its_indentation_where_the_template_trims():
     assert chat.decode(chat.answer_ids(code)) == code
 
 
+def test_answers_that_the_template_writes_otherwise_are_known():
+    chat = Chat(made(TURNS.replace("m['content']", "m['content'].split('</think>')[-1]") + HEADER))
+    assert chat.keeps("  joy \n")
+    assert not chat.keeps("<think>well</think>joy")
+    assert chat.decode(chat.answer_ids("<think>well</think>joy")) == "<think>well</think>joy", "trained as it stands"
+    assert Chat(made(TRIMS)).keeps("    y = 1\n    return y")
+    assert Chat(made(None)).keeps("<think>well</think>joy")
+
+
 def test_neighbouring_turns_of_one_role_are_joined_where_the_template_is_strict():
     twice = (Message("user", "one"), Message("user", "two"))
     strict, lenient = Chat(made(STRICT)), Chat(made(CHAT_TEMPLATE))

@@ -97,6 +97,17 @@ def test_answers_longer_than_what_is_written_at_most_are_counted(folder):
     )
 
 
+def test_answers_that_the_template_changes_are_told(folder):
+    template = folder / "model" / "chat_template.jinja"
+    template.write_text(template.read_text().replace("message['content']", "message['content'].split('</think>')[-1]"))
+    tables = [
+        {"question": f"What is {at}?", "answer": f"{'<think>hm</think>' if at == 7 else ''}{at}"} for at in range(40)
+    ]
+    (remark,) = check(plan_of(folder, tables, data={"kind": "text"}), folder)
+    said = "the chat template writes 1 of 40 answers otherwise than the data (such as data.jsonl:8)"
+    assert remark == f"{said}; they are trained as they stand"
+
+
 def test_records_that_the_template_refuses_are_listed(folder):
     template = folder / "model" / "chat_template.jinja"
     template.write_text(
