@@ -133,7 +133,7 @@ def _guess(found: DataSet, asked: Asked) -> tuple[Guess, Asked]:
             input, answer = ask_columns(unclear.columns, unclear.input, unclear.answer)
             return _guess(found, replace(asked, named=asked.named._replace(input=input, answer=answer)))
         named = asked.named._replace(input=unclear.input, answer=unclear.answer)
-        raise unclear.with_command(replace(asked, named=named).command) from None
+        raise unclear.with_command(replace(asked, named=named).command, found.main) from None
     except Nested as nested:
         raise nested.with_commands(*_rewritten(nested, found.main, asked)) from None
 

@@ -8,6 +8,7 @@ What nothing tells is Unclear, with the best that can be said.
 """
 
 import json
+import shlex
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -40,10 +41,13 @@ class Unclear(DataError):
         self.where, self.columns, self.input, self.answer = where, columns, tuple(input), answer
         super().__init__(self.words, where=where, found=self.shown, fix="name them: --input COLUMN --answer COLUMN")
 
-    def with_command(self, command: str) -> DataError:
-        """The same with what to type next."""
+    def with_command(self, command: str, file: str) -> DataError:
+        """The same with what to type next. file: as the person names it."""
         if not self.answer:
-            fix = "a study needs the wanted answer of each record: add a column that holds it"
+            fix = (
+                "a study needs the wanted answer of each record: add a column that holds it\n"
+                f"records without answers are for a finished run: tuneoff predict runs/NAME {shlex.quote(file)}"
+            )
         else:
             fix = f"type this, with the columns that you mean:\n{command}"
         return DataError(self.words, where=self.where, found=self.shown, fix=fix)

@@ -73,7 +73,8 @@ def word(
     names = [LONG_NAMES.get(words(name), words(name)) for name in input]
     shown = _joined(names, "and the")
     if labels:
-        return _choice(names, shown, words(answer), [label.replace("_", " ") for label in labels], title)
+        asked = _choice(names, shown, words(answer), [label.replace("_", " ") for label in labels], title)
+        return asked._replace(instruction=_agreeing(asked.instruction, names))
     return _pair_of_languages(input, answer) or _text(names, shown, words(answer), several, title)
 
 
@@ -117,6 +118,16 @@ def _choice(names: Sequence[str], shown: str, answer: str, labels: Sequence[str]
     if called:
         return Wording(CHOSEN[called].format(input=shown), sure=False)
     return Wording(f"Which label{f' of {title}' if title else ''} fits the {shown}?", sure=False)
+
+
+def _agreeing(question: str, names: Sequence[str]) -> str:
+    """With the verb of several inputs, or of one that is a plural: do the turns, are the title and the body."""
+    one = len(names) == 1 and (not names[0].endswith("s") or names[0].endswith("ss"))
+    if one:
+        return question
+    for single, several in ((" does the ", " do the "), ("Is the ", "Are the "), (" is the ", " are the ")):
+        question = question.replace(single, several, 1)
+    return question
 
 
 def _joined(names: Sequence[str], last: str = "and the") -> str:

@@ -155,7 +155,9 @@ def test_columns_that_say_nothing(tmp_path):
 def test_texts_alone_are_no_study(tmp_path):
     with pytest.raises(Unclear, match="no column can hold the answer") as error:
         guessed(tmp_path, [{"source": "a book", "text": f"a text of {n}"} for n in range(40)])
-    assert "add a column that holds it" in str(error.value.with_command("tuneoff new a.jsonl"))
+    said = str(error.value.with_command("tuneoff new", "a b.jsonl"))
+    assert "add a column that holds it" in said
+    assert "tuneoff predict runs/NAME 'a b.jsonl'" in said
 
 
 def test_options_become_part_of_the_input(tmp_path):

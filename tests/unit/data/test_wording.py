@@ -20,13 +20,16 @@ from tuneoff.data.wording import word
         (["triples"], "text", (), "Write a text that says what the triples say."),
         (["premise", "hypothesis"], "label", ("entailment", "neutral"), "Does the hypothesis follow from the premise?"),
         (["text"], "label", ("ham", "spam"), "Is the text ham or spam?"),
+        (["title", "body"], "label", ("ham", "spam"), "Are the title and the body ham or spam?"),
+        (["turns"], "category", tuple("abcd"), "Which category do the turns belong to?"),
+        (["class"], "category", tuple("abcd"), "Which category does the class belong to?"),
         (["tweet"], "emotion", ("anger", "joy", "fear", "love"), "Which emotion does the tweet express?"),
         (["text"], "intent", ("a_b", "c_d", "e_f", "g_h"), "Which intent does the text have?"),
         (
             ["subject", "body"],
             "category",
             ("a", "b", "c", "d"),
-            "Which category does the subject and the body belong to?",
+            "Which category do the subject and the body belong to?",
         ),
     ],
 )
