@@ -13,6 +13,7 @@ from tuneoff.engine.attach import Worn
 from tuneoff.engine.fit import Fit, out_of_memory
 from tuneoff.engine.loss import answer_loss
 
+pytestmark = pytest.mark.filterwarnings("ignore:.* ran out of memory:RuntimeWarning")
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 ROWS = short_rows() * 2
 KINDS = ["lora", "soft_prompt", "soft_prompt_after", "prefix"]
