@@ -10,7 +10,9 @@ __all__ = ["inspect"]
 
 def inspect(
     study: Annotated[Path, typer.Argument(help="the study file")],
-    arm: Annotated[str, typer.Option("--arm", "-a", help="whose prompt to show; else the first arm with a model")] = "",
+    arm: Annotated[
+        str, typer.Option("--arm", "-a", help="whose prompt to show; default: the first arm with a model")
+    ] = "",
     records: Annotated[int, typer.Option("--records", "-n", min=1, help="how many records")] = 3,
 ) -> None:
     """Show what is sent and which tokens are trained (in green, between ⟦ and ⟧)."""

@@ -25,9 +25,12 @@ INTERRUPTED = "interrupted; nothing finished is lost; type the same command to g
 class Verbs(TyperGroup):
     """The group of verbs, which turns mistakes into messages."""
 
-    def invoke(self, ctx: Any) -> Any:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         for stream in (sys.stdout, sys.stderr):
             stream.reconfigure(errors="replace")  # a letter that the terminal lacks must not end a run
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
         try:
             with held_back(say):
                 return super().invoke(ctx)

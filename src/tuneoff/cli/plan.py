@@ -14,7 +14,7 @@ def plan(
     study: Annotated[Path, typer.Argument(help="the study file")],
     quick: Annotated[bool, typer.Option("--quick", help="only what would run; loads no model")] = False,
     general: Annotated[
-        Path | None, typer.Option("--general-text", help="plain text to hold your texts against; else built in")
+        Path | None, typer.Option("--general-text", help="plain text to compare your texts with; default: built in")
     ] = None,
 ) -> None:
     """Say what a study would run, measure what speaks for prompting or tuning, and recommend one."""

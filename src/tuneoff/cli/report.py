@@ -10,7 +10,7 @@ __all__ = ["report"]
 
 def report(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="a run folder, as tuneoff run wrote it")],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="where to write it; else DIR/report.html")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="where to write it; default: DIR/report.html")] = None,
 ) -> None:
     """Write report.html: one file that opens in any browser, with all figures, curves and examples."""
     from tuneoff.core.errors import DataError

@@ -10,11 +10,14 @@ __all__ = ["run"]
 
 def run(
     study: Annotated[Path, typer.Argument(help="the study file")],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="the run folder; else runs/NAME")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="the run folder; default: runs/NAME")] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="the race and its verdict alone: no first opinion, no further figures")
+        bool,
+        typer.Option(
+            "--quick", help="the race and its verdict alone: nothing is measured before training or after the test"
+        ),
     ] = False,
-    retry: Annotated[bool, typer.Option("--retry-failed", help="try jobs again that failed")] = False,
+    retry: Annotated[bool, typer.Option("--retry-failed", help="try failed jobs again")] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="stop where something fails unexpectedly, instead of going on without it")
     ] = False,

@@ -78,6 +78,11 @@ def test_letters_that_a_terminal_lacks_end_nothing(folder, verb, charset):
         assert "? [bold]love[/bold]" in said
 
 
+@pytest.mark.parametrize("words", [("--help",), ("inspect", "--help"), ("new", "--help")], ids=" ".join)
+def test_help_is_shown_on_any_terminal(tmp_path, words):
+    assert "Usage" in invoke(tmp_path, *words, charset="ascii")
+
+
 def test_answers_are_json_that_any_terminal_can_show(folder):
     put_rows(folder / "new.jsonl", [{"text": "é 日本"}, {"text": "plain"}])
     said = invoke(folder, "predict", "r [x]", "new.jsonl", "--arm", "majority", charset="cp1252")
@@ -115,7 +120,7 @@ def blocked(folder, tmp_path):
 def test_a_place_that_cannot_be_written_is_an_error_before_the_work(folder, blocked, words, monkeypatch):
     monkeypatch.chdir(folder)
     worked = []
-    for name in ("study.conduct.open_base", "study.predict.answer_records", "cli.new.guess_study", "report.html.facts"):
+    for name in ("models.load.load_model", "study.predict.open_ready", "cli.new.guess_study", "report.html.facts"):
         monkeypatch.setattr(f"tuneoff.{name}", lambda *_, **__: worked.append("some"))
     result = CliRunner().invoke(app, [*words, str(blocked)])
     assert result.exit_code == 2
@@ -133,7 +138,7 @@ def test_a_cache_that_cannot_be_made_is_an_error(folder, blocked, monkeypatch):
 
 @pytest.mark.parametrize("call", ["compare", "tune"])
 def test_the_library_says_it_before_the_work_too(folder, blocked, call, monkeypatch):
-    monkeypatch.setattr("tuneoff.api.open_base", lambda spec: pytest.fail("the model was opened"))
+    monkeypatch.setattr("tuneoff.models.load.load_model", lambda *_, **__: pytest.fail("the model was opened"))
     arguments = {"model": str(folder / "model"), "out": blocked}
     with pytest.raises(ResourceError, match="cannot write here"):
         getattr(tuneoff, call)(rows(40), **arguments)
@@ -141,7 +146,7 @@ def test_the_library_says_it_before_the_work_too(folder, blocked, call, monkeypa
 
 def test_an_answer_file_without_a_format_is_an_error_before_the_work(folder, monkeypatch):
     monkeypatch.chdir(folder)
-    monkeypatch.setattr("tuneoff.study.predict.answer_records", lambda *_: pytest.fail("it answered"))
+    monkeypatch.setattr("tuneoff.study.predict.open_ready", lambda *_, **__: pytest.fail("it answered"))
     result = CliRunner().invoke(app, ["predict", "r [x]", FILE, "--out", "told.pdf"])
     assert result.exit_code == 2
     assert "cannot tell the format to write" in result.stderr
