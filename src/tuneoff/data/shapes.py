@@ -276,7 +276,7 @@ def to_record(
         instruction=_instruction(table, shape.instruction),
         turns=_before(table, shape, turns),
         task=_cell(table, shape.task, needed=False) if shape.task else "",
-        group=_cell(table, group, needed=False) if group else "",
+        group=look(_cell(table, group, needed=False)) if group else "",  # what looks alike must not part either
         source=source,
     )
 

@@ -367,3 +367,10 @@ def test_capitals_that_are_the_answer_contradict_nothing(load):
     assert not any("more than one answer" in warning for warning in data.report.warnings)
     where = {name: {r.text.lower() for r in getattr(data, name)} for name in SPLITS}
     assert not where["train"] & where["test"]
+
+
+def test_groups_that_look_alike_do_not_part(load):
+    names = ("Ann\u00a0Lee {}", "Ann  Lee\u200b {}", "Ann Lee {}")
+    data = load({"data": [{**row, "who": names[n % 3].format(n // 9)} for n, row in enumerate(rows(360))]}, group="who")
+    groups = [{record.group for record in getattr(data, name)} for name in SPLITS]
+    assert sum(map(len, groups)) == len(set().union(*groups)) == 40
