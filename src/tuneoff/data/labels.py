@@ -76,7 +76,8 @@ def check_sides(splits: Mapping[str, Sequence[Record]], where: str) -> None:
         found = {record.target for record in splits[name]}
         if len(found) == 1:
             label = next(iter(found))
-            why = "who always says it is right" if name == "test" else "there is nothing to tell it from"
+            test = "to give it always is to be right, so nothing can be recommended"
+            why = test if name == "test" else "there is nothing to tell it from"
             raise DataError(
                 f"all {len(splits[name])} {name} records have the same answer {label!r}: {why}",
                 where=where,

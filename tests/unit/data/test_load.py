@@ -329,7 +329,8 @@ def test_a_split_without_a_label_is_named(load):
 
 def test_a_test_set_of_one_label_judges_nothing(load):
     text = message(load, {"train": rows(200), "test": rows(160, 1000, ("refund",))})
-    assert text.startswith("all 160 test records have the same answer 'refund': who always says it is right")
+    words = "to give it always is to be right, so nothing can be recommended"
+    assert text.startswith(f"all 160 test records have the same answer 'refund': {words}")
 
 
 def test_labels_that_look_alike_are_one_everywhere(load):
