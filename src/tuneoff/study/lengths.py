@@ -10,6 +10,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tuneoff.core.errors import DataError
 from tuneoff.data.prompt import Prompt
@@ -31,7 +32,7 @@ from tuneoff.models.lengths import (
 from tuneoff.study.arm import Arm
 from tuneoff.study.plan import Plan
 
-__all__ = ["MOST_NEW_TOKENS", "check_lengths", "longest_answer", "over_long"]
+__all__ = ["MOST_NEW_TOKENS", "check_asked", "check_lengths", "longest_answer", "over_long"]
 
 MOST_NEW_TOKENS = 512
 "where writing an answer stops at the latest"
@@ -53,7 +54,8 @@ def check_lengths(plan: Plan, chat: Chat, context: int) -> tuple[str, ...]:
     if lengths.refused:
         raise refusal(lengths.refused, len(records))
     if lengths.over and plan.spec.data.too_long == "error":
-        raise _too_long(lengths.over, len(records), allowed)
+        fix = 'write too_long = "truncate_right" (or "truncate_left") under [data], or shorten the records'
+        raise _too_long(lengths.over, len(records), allowed, fix)
     for least in (0, room):  # first the records that are too long by themselves, then those beside a longer answer
         rests = [(long.record, _rest(chat, prompt, long.record, least)) for long in lengths.over]
         _check_rest([(record, parts) for record, parts in rests if sum(parts) >= most - taken], len(records), allowed)
@@ -75,6 +77,14 @@ def _asked(plan: Plan, context: int) -> tuple[Prompt, list[Record], int, int]:
     return prompt, records, taken, min(plan.spec.train.max_length or context, context)
 
 
+def check_asked(chat: Chat, prompt: Prompt, records: Sequence[Record], limit: int) -> None:
+    """For records to answer that may not be cut. Raises DataError, with all that take more than `limit` tokens."""
+    over = measure_lengths(chat, replace(prompt, demonstrations=(), nearest=0), records, limit).over
+    if over:
+        fix = "shorten them, or let them be cut: --too-long truncate_right, or too_long= in tuneoff.load"
+        raise _too_long(over, len(records), f"{limit:,} tokens", fix)
+
+
 def longest_answer(plan: Plan, chat: Chat) -> int:
     """Tokens of the longest label, or of the longest right answer of a training record, as far as it is written."""
     answers = plan.task.labels or [each for record in plan.data.train for each in record.references]
@@ -87,13 +97,13 @@ def _taken(arm: Arm) -> int:
     return sum(method.taken for method in parts if isinstance(method, AdapterMethod))
 
 
-def _too_long(over: Sequence[OverLong], count: int, allowed: str) -> DataError:
+def _too_long(over: Sequence[OverLong], count: int, allowed: str, fix: str) -> DataError:
     return DataError(
         f"{counted(len(over), count)} {'is' if len(over) == 1 else 'are'} longer than the model can read",
         where=files_of([long.record for long in over]),
         found=listed([f"{long.record.source}  {long.tokens:,} tokens with its prompt" for long in over]),
         allowed=allowed,
-        fix='write too_long = "truncate_right" (or "truncate_left") under [data], or shorten the records',
+        fix=fix,
     )
 
 

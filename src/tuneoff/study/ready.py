@@ -18,6 +18,7 @@ from tuneoff.evaluation.run import answer_examples
 from tuneoff.models.adapt import Answerer
 from tuneoff.models.base import Base
 from tuneoff.study.bundle import Tuned
+from tuneoff.study.lengths import check_asked
 
 __all__ = ["Answers", "Ready", "ReadyBaseline", "asked_record", "asked_records"]
 
@@ -57,10 +58,17 @@ class Ready:
             return Answers([])
         records = [replace(record, target=self._any_target) for record in records]
         with self.tuned.worn(self.base) as worn:
+            self._check_lengths(records, worn.taken)
             examples = encode(self.base, self.tuned.prompt, records, reserve=worn.taken, **self.tuned.lengths._asdict())
             answers = answer_examples(worn, self.tuned.task, examples, prior=self.tuned.prior, known=False)
         cut = filter(None, [shortened(examples), cut_answers(answers, self.tuned.task.max_answer_tokens)])
         return Answers([answer.text for answer in answers], "; ".join(cut))
+
+    def _check_lengths(self, records: Sequence[Record], reserve: int) -> None:
+        lengths, context = self.tuned.lengths, self.base.context
+        if lengths.too_long == "error":
+            limit = min(lengths.limit or context, context) - reserve
+            check_asked(self.base.chat, self.tuned.prompt, records, limit)
 
     @property
     def _any_target(self) -> str:

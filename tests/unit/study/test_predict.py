@@ -92,10 +92,14 @@ def test_ready_takes_texts_mappings_and_records(run):
 
 
 def test_a_record_longer_than_the_context_is_refused_as_in_the_study_unless_it_may_be_cut(run):
-    with pytest.raises(DataError, match="a record is longer than the model can read") as caught:
-        open_ready(run, "lora").answer(["word " * 500])
-    assert "record 1" in str(caught.value)
-    assert "--too-long truncate_right" in str(caught.value)
+    with pytest.raises(DataError) as caught:
+        open_ready(run, "lora").answer(["word " * 500, "x", "word " * 600])
+    said = str(caught.value)
+    assert said.startswith("2 of 3 records are longer than the model can read")
+    assert "record 1  2,5" in said
+    assert "record 3  3,0" in said
+    assert "allowed: 512 tokens" in said
+    assert "--too-long truncate_right, or too_long= in tuneoff.load" in said
     with pytest.warns(UserWarning, match="^of 2 records 1 were cut to fit$"):
         assert open_ready(run, "lora", too_long="truncate_right").answer(["word " * 500, "x"])[0] in ("good", "bad")
 
