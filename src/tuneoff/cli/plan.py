@@ -83,6 +83,7 @@ def _print_arms(console, made) -> None:
 def _measured(console, made, general: Path | None):
     """What the study would take, as its budget holds it, and the advice."""
     import time
+    from dataclasses import replace
     from tempfile import TemporaryDirectory
 
     from tuneoff.engine.attach import Worn
@@ -108,6 +109,8 @@ def _measured(console, made, general: Path | None):
             worker.check_given()
             console.print(Worn(base).capabilities().line)
             rates = measure_rates(made, base, Path(folder), before_s=load_s, allowance_s=ALLOWANCE_S, met=met)
+            if not made.spec.budget:
+                rates = replace(rates, took_s=0.0)  # a run without a budget measures none
             fitted = fit_budget(made, rates)
             return fitted, measure_advice(worker, compute_of(fitted.forecast), general)
 

@@ -6,6 +6,7 @@ from typer.testing import CliRunner
 
 from tiny_study import put_model, put_rows, put_study, rows
 from tuneoff.cli.main import app
+from tuneoff.study.budget import forecast
 
 torch.set_num_threads(1)
 RUN = CliRunner()
@@ -127,3 +128,11 @@ def test_inspect_shows_further_right_answers_beside_the_trained_one(tmp_path):
     text = said("inspect", put_study(tmp_path, ["zero_shot"]), "-n", 1)
     number = text.split("also right: b ")[1].split()[0]
     assert f"⟦a {number}<|im_end|>⟧" in text
+
+
+@pytest.mark.parametrize("budget", ["", "2h"])
+def test_only_a_run_with_a_budget_measures_and_counts_it(study, monkeypatch, budget):
+    took, fit = [], forecast.fit_budget
+    monkeypatch.setattr(forecast, "fit_budget", lambda made, rates: took.append(rates.took_s) or fit(made, rates))
+    said("plan", put_study(study.parent, ["zero_shot"], budget=budget))
+    assert [seconds > 0 for seconds in took] == [bool(budget)]
