@@ -18,6 +18,9 @@ from tuneoff.engine.attach import Worn
 from tuneoff.models.tiny import tiny_model
 from tuneoff.study.bundle import Tuned, TunedPart, save_tuned
 
+# peft 0.21 hands a prefix to transformers 5.24 by its old name
+pytestmark = pytest.mark.filterwarnings("ignore:`past_key_values` is deprecated:FutureWarning")
+
 CLOSE, FAR = 1e-5, 1e-2
 IDS = [1, 20, 31, 42, 53, 64, 75]
 NAMES = ["lora", "dora", "ia3", "norm_tuning", "soft_prompt", "prefix"]
