@@ -12,6 +12,7 @@ checkpoint's outcomes), so a killed run leaves whole units only.
 """
 
 import json
+import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
@@ -51,6 +52,16 @@ create table events (at real not null, job text not null, what text not null, de
 """
 
 
+def _writable(path: Path) -> bool:
+    return os.access(path.parent, os.W_OK) and os.access(path, os.W_OK)
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    """Somebody else's run folder: SQLite must not look for files to write beside it. A run that goes on there while
+    this is read may be seen as it was."""
+    return sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", uri=True)
+
+
 class Ledger:
     """Rows in, rows out. Safe for one writing process and any number of readers."""
 
@@ -62,7 +73,7 @@ class Ledger:
             )
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = not path.exists()
-        self._db = sqlite3.connect(path, timeout=30)
+        self._db = sqlite3.connect(path, timeout=30) if create or _writable(path) else _read_only(path)
         self._db.row_factory = sqlite3.Row
         if fresh or not self._has_tables():
             made = f"{SCHEMA} insert into meta values ('version', '{VERSION}');"

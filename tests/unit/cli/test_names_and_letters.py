@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from typer.testing import CliRunner
 
 import tuneoff
 from tiny_study import put_model, put_rows, put_study, rows
+from tuneoff.cli import console
 from tuneoff.cli.main import app
 from tuneoff.core.errors import ResourceError
 
@@ -60,6 +62,12 @@ def test_names_are_shown_as_they_are(folder, words):
     }[words[0]]
     for name in wanted:
         assert name in said
+
+
+def test_every_screen_has_the_one_console():
+    """rich's own console reads `[r=8]` in a name as markup."""
+    cli = Path(console.__file__).parent
+    assert [file.name for file in sorted(cli.glob("*.py")) if "Console(" in file.read_text()] == ["console.py"]
 
 
 def test_names_stand_in_the_report_as_text(folder):

@@ -1,6 +1,8 @@
 """The ledger: whole units or nothing, unscored outcomes, the version, and what leaves the race."""
 
+import os
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -254,3 +256,18 @@ def test_other_database_errors_stay_what_they_are(ledger):
 
     with pytest.raises(sqlite3.OperationalError):
         wrong()
+
+
+def test_a_ledger_in_a_folder_that_cannot_be_written_is_read(tmp_path, monkeypatch):
+    """Somebody else's run. Root may write everywhere, so that the rights are told here, and kept by a folder's mode."""
+    with closing(Ledger(tmp_path / "ledger.sqlite", create=True)) as ledger:
+        ledger.set_meta("study", "theirs")
+    before = sorted(tmp_path.iterdir())
+    tmp_path.chmod(0o555)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with closing(Ledger(tmp_path / "ledger.sqlite")) as ledger:
+        assert ledger.meta("study") == "theirs"
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            ledger.set_meta("study", "mine")
+    tmp_path.chmod(0o755)
+    assert sorted(tmp_path.iterdir()) == before
