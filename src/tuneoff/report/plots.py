@@ -113,6 +113,7 @@ def _against(axis: Axis, facts: Facts) -> dict:
                     "type": "scatter",
                     "mode": "markers+text",
                     "name": said[mark],
+                    "meta": mark,
                     "x": at,
                     "y": [measure.shown(point.mean) for point in points],
                     "text": [labels[point.arm] for point in points],
