@@ -16,14 +16,13 @@ from typing import Any
 
 from tuneoff.core.errors import DataError
 from tuneoff.data.columns import ABOUT_RECORD, Column, words
-from tuneoff.data.options import OPTION_ANSWERS, Options, options_among
+from tuneoff.data.options import OPTION_ANSWERS, options_among
 from tuneoff.data.shapes import ANSWERS, TEXTS, Shape, find_shape, settle, unknown_column
 
 __all__ = ["Parts", "Unclear", "find_parts"]
 
 OF_A_TASK = ("instruction", "definition", "instructions", "annotations")
 MOST_INPUTS = 3
-NONE = Options(columns=())
 LONG_TEXT = 12  # characters on average: a column of shorter ones is hardly what is asked about
 ANSWER_WORDS = {*ANSWERS, "answers", "ref", "refs", "reference", "references", "targets", "sql", "code", "tgt", "gold",
                 "reply", "tldr", "headline", "highlights", "paraphrase", "correction", "queue", "team"}  # fmt: skip
@@ -234,25 +233,29 @@ def _answer(columns: Mapping[str, Column], input: Sequence[str], where: str) -> 
 
 
 def _input(columns: Mapping[str, Column], answer: str, where: str) -> tuple[str, ...]:
-    """What is shown: of a label all texts that say something of their own, else the one text that is asked about."""
+    """What is shown: what a question is about, the texts, then the options that the answer names."""
     rest = {name: column for name, column in columns.items() if name != answer and not column.missing}
-    free = {name: column for name, column in rest.items() if not column.doubt}
-    named = _says(answer, OPTION_ANSWERS)  # else a and b are no options of c
-    options = options_among([name for name in columns if name != answer]) if named else None  # some rows have fewer
-    beside = (*(options.columns if options else ()), *(name for name in free if _says(name, BESIDE)))
-    told = [name for name, column in free.items() if name not in beside and not column.repeats]
-    told = told or [name for name, column in rest.items() if name not in beside and column.plain]  # a url, a name
-    texts = [name for name in told if rest[name].plain] or told
-    known = [name for name in texts if _says(name, INPUT_WORDS)]
-    if columns[answer].repeats and not options:
-        long = [name for name in texts if rest[name].length >= LONG_TEXT] or texts
-        shown = _without_repeats([rest[name] for name in long])[:MOST_INPUTS]
-    else:
-        shown = (known or sorted(texts, key=lambda name: -rest[name].length))[:1]
-    if not shown and not beside:
+    options = options_among([name for name in columns if name != answer]) if _says(answer, OPTION_ANSWERS) else None
+    optioned = options.columns if options else ()
+    beside = [name for name, column in rest.items() if _says(name, BESIDE) and not column.doubt]
+    left = {name: column for name, column in rest.items() if name not in (*beside, *optioned)}
+    shown = _texts(left, of_a_label=columns[answer].repeats and not options)
+    if not (shown or beside or optioned):
         raise Unclear(where, columns, list(rest)[:1], answer)
-    return tuple(dict.fromkeys((*(name for name in beside if name not in (options or NONE).columns), *shown,
-                                *(options or NONE).columns)))  # fmt: skip
+    before = [name for name in beside if name not in optioned]
+    return (*before, *shown, *optioned)
+
+
+def _texts(columns: Mapping[str, Column], *, of_a_label: bool) -> list[str]:
+    """Of a label all texts that say something of their own, else the one text that is asked about."""
+    told = [name for name, column in columns.items() if not column.repeats and not column.doubt]
+    told = told or [name for name, column in columns.items() if column.plain]  # a url, a name
+    texts = [name for name in told if columns[name].plain] or told
+    if of_a_label:
+        long = [name for name in texts if columns[name].length >= LONG_TEXT] or texts
+        return _without_repeats([columns[name] for name in long])[:MOST_INPUTS]
+    known = [name for name in texts if _says(name, INPUT_WORDS)]
+    return (known or sorted(texts, key=lambda name: -columns[name].length))[:1]
 
 
 def _without_repeats(columns: Sequence[Column]) -> list[str]:
