@@ -117,7 +117,7 @@ class Base:
     @torch.no_grad()
     def embed(self, text: str) -> Tensor:
         """[tokens, width]: embeddings of a text's tokens, as the first layer receives them."""
-        ids = self.tokenizer(text, add_special_tokens=False).input_ids
+        ids = self.chat.text_ids(text)
         return self.net.get_input_embeddings()(torch.tensor(ids, device=self.device))
 
     @torch.no_grad()

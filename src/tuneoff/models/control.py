@@ -70,7 +70,7 @@ class ControlTokens:
         """The tokenizer with its control tokens under names that no text holds; ids are the same."""
         from tokenizers import Tokenizer
 
-        if not self.tokenizer.is_fast:
+        if not getattr(self.tokenizer, "is_fast", False):
             raise ModelError(
                 "this model's tokenizer takes text for control tokens, and cannot be kept from it",
                 found=", ".join(sorted(self._ids)[:8]),
