@@ -51,7 +51,7 @@ def test_every_arm_has_every_figure_or_its_reason(folder):
 def test_the_report_and_the_verdict_show_them(folder):
     run_folder = folder / "runs" / "tiny"
     assert 'id="beside"' in (run_folder / "report.html").read_text(encoding="utf-8")
-    assert "Beside quality" in tuneoff(folder, "show", run_folder).stdout
+    assert "robustness and memorisation of each saved artifact" in tuneoff(folder, "show", run_folder, "--all").stdout
     rows = {row["arm"]: row for row in json.loads((run_folder / "verdict.json").read_text())["standings"]}
     told, found = rows["soft_prompt_after"]["axes"], axes(folder)
     assert told["memorised"] == found["soft_prompt_after", "memorised"].value
