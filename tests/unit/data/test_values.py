@@ -157,7 +157,7 @@ def test_a_column_of_several_types_is_written_as_text():
         (pa.array(["x"]).dictionary_encode(), "x"),
         (pa.array([b"x"], pa.binary()), "x"),
     ],
-    ids=repr,
+    ids=lambda value: str(getattr(value, "type", value)),
 )
 @pytest.mark.parametrize("kind", ["parquet", "saved"])
 def test_answers_of_every_column_type(tmp_path, values, answer, kind):
