@@ -119,7 +119,7 @@ class MeasureSpec(Knobs):
     records: int = knob(32, "the most records that one of these figures stands on", ge=2)
     share: float = knob(
         SHARE,
-        "of the study's time, at most, for these figures and the first opinion: they stand on less; 1: no limit",
+        "the most of a study's time that these figures and the recommendation before training take; 1: no limit",
         gt=0,
         le=1,
     )
