@@ -8,6 +8,8 @@ On a terminal two live bars; elsewhere a line per job, so that logs stay readabl
     same pass       68.3 %   3 min   soft_prompt_after, seed 1 (stage 1 of 3)
 """
 
+import sys
+import textwrap
 import time
 import warnings
 from pathlib import Path
@@ -138,7 +140,10 @@ class Shown(Watch):
         self._line("", "stopped", "", f"{label}: {why}")
 
     def _line(self, took: str, figure: str, left: str, job: str) -> None:
-        self._print(f"{took:>9}  {figure:>11}  {left:>11}  {job}")
+        head = f"{took:>9}  {figure:>11}  {left:>11}  "
+        room = max(self.console.width - len(head), 20) if self.console.is_terminal else sys.maxsize
+        lines = textwrap.wrap(job, room, break_on_hyphens=False)
+        self._print(head + f"\n{' ' * len(head)}".join(lines))
 
     def _print(self, text: str) -> None:
         self.console.print(Text(text), soft_wrap=not self.console.is_terminal)  # a line of a log stays whole

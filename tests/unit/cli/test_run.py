@@ -134,3 +134,15 @@ def test_what_the_race_stops_is_a_line_with_its_reason():
     (line,) = captured.get().splitlines()
     assert line.split("  ")[-1].strip() == "ia3, seed 1: worse on validation at rung 3 than lora"
     assert "stopped" in line
+
+
+def test_on_a_terminal_a_long_line_goes_on_below_where_it_began():
+    console = Console(file=None, force_terminal=True, width=80, color_system=None)
+    why = "one seed is enough: worse on validation than lora"
+    with console.capture() as captured:
+        Shown(console, Measure("accuracy", up=True)).dropped("few_shot (calibrated), seed 2", why)
+    first, *rest = captured.get().splitlines()
+    began = first.index("few_shot")
+    assert rest
+    assert all(len(line) <= 80 and line[:began].isspace() for line in rest)
+    assert " ".join([first[began:], *(line.strip() for line in rest)]) == f"few_shot (calibrated), seed 2: {why}"
