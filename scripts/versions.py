@@ -3,35 +3,24 @@
 transformers  5.25.0   (locked: 5.24.0)
 """
 
-import re
 import sys
 from importlib.metadata import version
-from pathlib import Path
 
-from packaging.markers import Marker
 from packaging.requirements import Requirement
-
-ROOT = Path(__file__).resolve().parents[1]
+from set_up import LOCKS, dependencies, pinned
 
 
 def locked() -> dict[str, str]:
     """Name to version, for this Python and system."""
-    lock = "".join((ROOT / "constraints" / name).read_text(encoding="utf-8") for name in ("torch.txt", "cpu.txt"))
-    pins = re.findall(r"^([\w.-]+)==([\w.]+)(?: ; ([^\\\n]+))?", lock, re.MULTILINE)
-    return {name: release for name, release, marker in pins if not marker or Marker(marker.strip()).evaluate()}
-
-
-def dependencies() -> list[str]:
-    """What pyproject.toml names, as it is read by pip."""
-    import tomllib
-
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return [Requirement(each).name for each in project["dependencies"]]
+    lock = "".join((LOCKS / name).read_text(encoding="utf-8") for name in ("torch.txt", "cpu.txt"))
+    pins = map(Requirement, pinned(lock))
+    return {pin.name: str(pin.specifier)[2:] for pin in pins if not pin.marker or pin.marker.evaluate()}
 
 
 def differing() -> list[str]:
     pins = locked()
-    here = {name: version(name).partition("+")[0] for name in dependencies()}
+    names = [Requirement(each).name for each in dependencies()]
+    here = {name: version(name).partition("+")[0] for name in names}
     return [f"{name:<14}{own:<10}(locked: {pins[name]})" for name, own in here.items() if own != pins[name]]
 
 
