@@ -126,10 +126,22 @@ class Start(Protocol):
 
 
 class Method(Knobs):
-    """What all methods share. family: the row of the race it belongs to. paper: where it comes from."""
+    """What all methods share. family: the heading it stands under in tables. paper: where it comes from.
+
+    Its traits decide what is done with it. needs_model: whether it asks a language model at all. uses_weights: whether
+    it looks inside that model (hidden states, gradients, weights), which one behind an API does not allow. trains:
+    whether gradients go through the model. random: whether another seed gives another result.
+    """
 
     family: ClassVar[str]
     paper: ClassVar[str]
+    needs_model: ClassVar[bool] = True
+    uses_weights: ClassVar[bool] = False
+    trains: ClassVar[bool] = False
+
+    @property
+    def random(self) -> bool:
+        return self.trains
 
     def read(self, folder: str) -> "Method":
         """Itself with the files read that its knobs name; relative paths start at `folder`, the study's.
@@ -157,11 +169,6 @@ class PromptMethod(Method):
         """Its own wording with {field} places, where that is known before any record is looked at."""
         return ""
 
-    @property
-    def random(self) -> bool:
-        """Whether another seed gives another prompt."""
-        return False
-
 
 class TrainedMethod(Method):
     """Learns by gradient. Each has a knob `lr` of its own, because good rates differ a thousandfold.
@@ -170,6 +177,8 @@ class TrainedMethod(Method):
     (a step of 0.02 then moves a soft prompt by 2 % of a typical embedding's size, whatever the model's scale).
     """
 
+    uses_weights: ClassVar[bool] = True
+    trains: ClassVar[bool] = True
     lr_unit: ClassVar[Literal["absolute", "embedding"]] = "absolute"
 
 
@@ -240,6 +249,8 @@ class CourseMethod(Method):
     """Trains another method first, on other records than the person's: instruction tuning."""
 
     family: ClassVar[str] = "instruction tuning"
+    uses_weights: ClassVar[bool] = True
+    trains: ClassVar[bool] = True
 
     @property
     def update(self) -> TrainedMethod:
@@ -262,6 +273,7 @@ class BaselineMethod(Method):
     """Needs no language model: what any of them must beat."""
 
     family: ClassVar[str] = "baseline"
+    needs_model: ClassVar[bool] = False
 
     def fit(self, task: Task, train: Sequence[Record], seed: int) -> Answerer:
         raise NotImplementedError

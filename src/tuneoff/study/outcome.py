@@ -8,7 +8,7 @@ from tuneoff.core.cost import Cost
 from tuneoff.engine.learner import Trained
 from tuneoff.study.arm import Job
 
-__all__ = ["AxisRow", "JobRow", "Outcome", "Point", "Split", "points_of"]
+__all__ = ["AxisRow", "JobRow", "Outcome", "Point", "Progress", "Split", "points_of"]
 
 Split = Literal["train", "validation", "test"]
 
@@ -34,14 +34,20 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Point:
-    """One point of a learning curve. loss: nats per trained token. value: the deciding metric on validation."""
+    """One point of a learning curve. train_loss: nats per trained token.
+
+    value: the deciding metric on validation; None where answers were not given at this check. likelihood: the mean
+    likelihood of the right answer on validation. decaying: whether the learning rate was falling.
+    """
 
     job: str
     step: int
     records: int
     train_loss: float | None
     value: float | None
-    seconds: float
+    likelihood: float | None = None
+    decaying: bool = False
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,12 +67,35 @@ class AxisRow:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """Whether a job's training had come to its end, by the stable part of its curve (engine/flatness.py).
+
+    state: "flat": the 95 % upper bound of what a third more steps would bring is below the study's margin; "improving":
+    the lower bound is above 0, and the curve is not flat; "unknown": neither was shown. gain: what a third more steps
+    are estimated to bring, in mean likelihood of the right answer; upper: its bound. None: too few checks to tell.
+    steps: optimiser steps taken. more_steps, more_s: how many more it would take, about, and their seconds; 0 where
+    flat.
+    """
+
+    state: Literal["flat", "improving", "unknown"]
+    gain: float | None = None
+    upper: float | None = None
+    steps: int = 0
+    more_steps: int = 0
+    more_s: float = 0.0
+
+    @property
+    def finished(self) -> bool:
+        return self.state == "flat"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class JobRow:
     """One job: arm x trial x seed. status: planned, running, paused (at `rung`), done, or, with `why`, failed or
     dropped.
 
     seed: counted from 0. size: of a point of a learning curve; 0 in the race. tested: it has met the sealed test set.
-    attempts: how often it was started.
+    attempts: how often it was started. progress: of a job that trained to its end.
     """
 
     key: str
@@ -82,6 +111,7 @@ class JobRow:
     folder: str = ""
     rung: int = 0
     size: int = 0
+    progress: Progress | None = None
 
 
 def points_of(job: Job, curves: Sequence[Trained]) -> list[Point]:

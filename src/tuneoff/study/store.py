@@ -17,18 +17,18 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 
 from tuneoff.core.cost import Cost
 from tuneoff.core.errors import StudyError
 from tuneoff.core.files import disk_full
 from tuneoff.core.rungs import LAST
-from tuneoff.study.outcome import AxisRow, JobRow, Outcome, Point
+from tuneoff.study.outcome import AxisRow, JobRow, Outcome, Point, Progress
 
 __all__ = ["Ledger"]
 
-VERSION = 2
+VERSION = 3
 
 SCHEMA = """
 create table meta (key text primary key, value text not null);
@@ -36,7 +36,8 @@ create table jobs (
     key text primary key, arm text not null, trial integer not null, seed integer not null,
     status text not null, why text not null default '', knobs text not null, cost text not null default '{}',
     tested integer not null default 0, attempts integer not null default 0, folder text not null default '',
-    rung integer not null default 0, size integer not null default 0, retired integer not null default 0);
+    rung integer not null default 0, size integer not null default 0, retired integer not null default 0,
+    progress text);
 create table outcomes (
     job text not null references jobs(key), step integer not null, split text not null, record text not null,
     metric text not null, phrasing integer not null default 0, stats text, why text not null default '',
@@ -44,7 +45,8 @@ create table outcomes (
     primary key (job, step, split, record, metric, phrasing)) without rowid;
 create table points (
     job text not null references jobs(key), step integer not null, records integer not null,
-    train_loss real, value real, seconds real not null, primary key (job, step)) without rowid;
+    train_loss real, value real, likelihood real, decaying integer not null default 0, seconds real not null,
+    primary key (job, step)) without rowid;
 create table axes (
     job text not null references jobs(key), name text not null, value real, n integer not null, low real, high real,
     why text not null default '', primary key (job, name)) without rowid;
@@ -144,16 +146,25 @@ class Ledger:
         self._reach(key, "paused", rung, cost, outcomes)
         self.note(key, "paused", f"rung {rung}")
 
-    def finish(self, key: str, cost: Cost, outcomes: Iterable[Outcome]) -> None:
-        """The job's validation outcomes and its state, in one transaction."""
-        self._reach(key, "done", LAST, cost, outcomes)
+    def finish(self, key: str, cost: Cost, outcomes: Iterable[Outcome], progress: Progress | None = None) -> None:
+        """The job's validation outcomes and its state, in one transaction. progress: where it trained."""
+        self._reach(key, "done", LAST, cost, outcomes, progress)
         self.note(key, "done")
 
-    def _reach(self, key: str, status: str, rung: int, cost: Cost, outcomes: Iterable[Outcome]) -> None:
+    def _reach(
+        self,
+        key: str,
+        status: str,
+        rung: int,
+        cost: Cost,
+        outcomes: Iterable[Outcome],
+        progress: Progress | None = None,
+    ) -> None:
+        told = json.dumps(asdict(progress)) if progress else None
         with self.transaction() as db:
             self._insert(db, outcomes)
-            row = [status, rung, json.dumps(cost.as_dict()), key]
-            db.execute("update jobs set status = ?, rung = ?, why = '', cost = ? where key = ?", row)
+            row = [status, rung, json.dumps(cost.as_dict()), told, key]
+            db.execute("update jobs set status = ?, rung = ?, why = '', cost = ?, progress = ? where key = ?", row)
 
     def drop(self, key: str, why: str) -> None:
         """The race leaves a job behind; one that is done stays done, and keeps the reason why it goes no further."""
@@ -192,9 +203,8 @@ class Ledger:
             db.execute("update jobs set status = 'planned' where status = 'failed' and not retired")
 
     def add_point(self, point: Point) -> None:
-        row = [point.job, point.step, point.records, point.train_loss, point.value, point.seconds]
         with self.transaction() as db:
-            db.execute("insert or replace into points values (?, ?, ?, ?, ?, ?)", row)
+            db.execute("insert or replace into points values (?, ?, ?, ?, ?, ?, ?, ?)", _values(point))
 
     def add_axes(self, rows: Iterable[AxisRow], outcomes: Iterable[Outcome] = ()) -> None:
         """A job's figures beside quality with the outcomes that they stand on, in one transaction; a figure measured
@@ -226,7 +236,7 @@ class Ledger:
 
     def points(self) -> list[Point]:
         rows = self._db.execute("select * from points order by job, step").fetchall()
-        return [Point(**dict(row)) for row in rows]
+        return [Point(**{**dict(row), "decaying": bool(row["decaying"])}) for row in rows]
 
     def outcomes(
         self,
@@ -258,8 +268,9 @@ def _items(outcome: Outcome) -> list[tuple[str, object]]:
     return [(field.name, getattr(outcome, field.name)) for field in fields(Outcome)]
 
 
-def _values(row: AxisRow) -> list[object]:
-    return [getattr(row, field.name) for field in fields(AxisRow)]
+def _values(row: AxisRow | Point) -> list[object]:
+    """In the order of the table's columns, which is that of the fields."""
+    return [getattr(row, field.name) for field in fields(row)]
 
 
 def _job(row: sqlite3.Row) -> JobRow:
@@ -267,8 +278,9 @@ def _job(row: sqlite3.Row) -> JobRow:
     cost = Cost(**json.loads(table.pop("cost")))
     knobs = json.loads(table.pop("knobs"))
     tested = bool(table.pop("tested"))
+    progress = json.loads(table.pop("progress") or "null")
     del table["retired"]
-    return JobRow(**table, cost=cost, knobs=knobs, tested=tested)
+    return JobRow(**table, cost=cost, knobs=knobs, tested=tested, progress=Progress(**progress) if progress else None)
 
 
 def _outcome(row: sqlite3.Row) -> Outcome:
