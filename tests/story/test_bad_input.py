@@ -99,12 +99,6 @@ def test_one_class_only(folder):
     says(said, "error: all 120 records have the same answer 'good'", "a choice needs at least two labels")
 
 
-def test_labels_that_are_codes(folder):
-    put_rows(folder / "data.jsonl", [{**row, "label": at % 2} for at, row in enumerate(rows())])
-    put_study(folder)
-    says(mistake("run", "study.toml"), "error: the labels are codes", '[data] labels = {"0" = "...", "1" = "..."}')
-
-
 def test_a_record_longer_than_the_context(folder):
     put_model(folder, max_position_embeddings=160)
     put_rows(folder / "data.jsonl", [*rows(), {"text": "far too long " * 20, "label": "good"}])

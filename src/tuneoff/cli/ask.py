@@ -1,13 +1,15 @@
 """Questions on a terminal, asked where a file leaves something open; nowhere else is anything asked."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import typer
 
 from tuneoff.data.columns import Column
 
-__all__ = ["ask_columns", "ask_one", "on_terminal"]
+__all__ = ["ask_columns", "ask_names", "ask_one", "on_terminal"]
+
+MOST_CODES = 30  # that are asked for one by one
 
 
 def on_terminal() -> bool:
@@ -46,6 +48,24 @@ def ask_columns(columns: Mapping[str, Column], input: Sequence[str], answer: str
         if chosen and all(name in rest for name in chosen):
             return tuple(dict.fromkeys(chosen)), answer
         typer.echo(f"type names or numbers of these columns: {', '.join(rest)}")
+
+
+def ask_names(words: Mapping[str, str], opaque: Collection[str]) -> dict[str, str]:
+    """A name for every label: as proposed, as typed, or the label itself. opaque: labels without a proposal."""
+    named = dict(words)
+    for label in opaque if len(opaque) <= MOST_CODES else ():
+        named[label] = typer.prompt(f"what the label {label} means (Enter keeps it)", default=label, show_default=False)
+    for label, name in named.items():
+        typer.echo(f"  {label} -> {name}")
+    said = typer.prompt("use these names: yes, no (the labels stay as they are), edit (name each)", default="yes")
+    while said.strip().lower()[:1] not in ("y", "n", "e"):
+        said = typer.prompt("type yes, no or edit", default="yes")
+    match said.strip().lower()[:1]:
+        case "n":
+            return {label: label for label in words}
+        case "e":
+            return {label: typer.prompt(f"{label}", default=name).strip() for label, name in named.items()}
+    return named
 
 
 def _chosen(said: str, choices: Sequence[str]) -> str:

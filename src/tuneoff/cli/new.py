@@ -3,14 +3,15 @@
 import json
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tuneoff.cli.ask import ask_columns, ask_one, on_terminal
+from tuneoff.cli.ask import ask_columns, ask_names, ask_one, on_terminal
+from tuneoff.cli.new_model import check_cut, count_long, read_labels
 from tuneoff.core.errors import ConfigError, DataError, ModelError, ResourceError
 from tuneoff.core.files import check_writable, write_text
 from tuneoff.data.draft import First, Long, draft, limits
@@ -23,6 +24,7 @@ __all__ = ["new"]
 
 STUDY = Path("study.toml")
 MOST_SHOWN = 20
+MOST_CODES = 5
 LONG_TEXT_BYTES = 4000  # a token takes at least one: shorter texts fit any model
 
 
@@ -47,6 +49,7 @@ def new(
     found, asked = _data_set(asked)
     guess, asked = _guess(found, asked)
     name = name_of(asked.path)
+    guess = _named(guess, name)
     write_text(out, draft(guess, name))
     for line in [*_found(guess, found, asked), *_tried(guess, name, out)]:
         typer.echo(line)
@@ -138,6 +141,15 @@ def _guess(found: DataSet, asked: Asked) -> tuple[Guess, Asked]:
         raise nested.with_commands(*_rewritten(nested, found.main, asked)) from None
 
 
+def _named(guess: Guess, title: str) -> Guess:
+    """With the labels as the person names them, on a terminal; elsewhere as they were read from the labels."""
+    names = guess.names
+    if not (names.renamed or names.opaque) or not on_terminal():
+        return guess
+    words = ask_names(names.words, names.opaque)
+    return guess if words == names.words else guess.with_names(words, title)
+
+
 def _rewritten(nested: Nested, file: str, asked: Asked) -> tuple[str, str]:
     """The command that writes a file of one record a row, and the command that takes it."""
     made = f"{name_of(file)}_rows.jsonl"
@@ -169,7 +181,20 @@ def _found(guess: Guess, found: DataSet, asked: Asked) -> list[str]:
     lines = [f"data     {files}", f"columns  {columns}", f"answers  {answers}", f"metric   {guess.metric}"]
     if found.trained in ("validation", "test"):
         lines.append(f"look at  no training file: {found.main} is trained on")
-    return [*lines, *(f"look at  {line}" for line in guess.doubts), *_another(guess, asked)]
+    doubts = [*guess.doubts, *_codes(guess, asked.out)]
+    return [*lines, *(f"look at  {line}" for line in doubts), *_another(guess, asked)]
+
+
+def _codes(guess: Guess, out: Path) -> list[str]:
+    """On labels that nobody but the person can name."""
+    codes = guess.names.opaque
+    if not codes:
+        return []
+    some = f"{', '.join(codes[:MOST_CODES])}{' and others' if len(codes) > MOST_CODES else ''}"
+    are = f"the label {some} is a code" if len(codes) == 1 else f"the labels {some} are codes"
+    return [
+        f"{are} and stay{'s' if len(codes) == 1 else ''} as they are; better: name them under [data.labels] in {out}"
+    ]
 
 
 def _another(guess: Guess, asked: Asked) -> list[str]:
@@ -184,15 +209,15 @@ def _another(guess: Guess, asked: Asked) -> list[str]:
 def _tried(guess: Guess, name: str, out: Path) -> list[str]:
     """What comes of loading the data as guessed, and what to type next."""
     plan = f"  tuneoff plan {shlex.quote(str(out))}"
-    if guess.codes:
-        return ["", f"The labels are codes: write what they mean under [data.labels] in {out}, then type", plan]
     try:
         load_data(**guess.data, **limits(guess), folder=out.parent)
         first, takes = _first_look(out)
         write_text(out, draft(guess, name, first=first))
         data: Data = load_data(**guess.data, **limits(guess, first), folder=out.parent)
-        long = _long_ones(guess, name, out, data, first)
-        lines = [f"records  {line}" for line in [*data.report.summary(), *long]] + [f"time     {takes}"]
+        tokens, read = read_labels(guess, out)
+        write_text(out, draft(guess, name, first=first, tokens=tokens))
+        long = _long_ones(data, out, lambda long: draft(guess, name, long, first, tokens))
+        lines = [*read, *(f"records  {line}" for line in [*data.report.summary(), *long]), f"time     {takes}"]
     except DataError as error:
         return ["", f"Wrote {out}. Before it can run, this must be fixed:", str(error), "Then type", plan]
     edit = [] if guess.wording.sure else [f"The instruction is a guess. Edit it in {out}: {guess.wording.instruction}"]
@@ -200,7 +225,7 @@ def _tried(guess: Guess, name: str, out: Path) -> list[str]:
 
 
 def _first_look(study: Path) -> tuple[First, str]:
-    """What fits into half an hour here, with its comment for the file and its line for the screen. A choice is not made
+    """What fits into the budget here, with its comment for the file and its line for the screen. A choice is not made
     smaller; what takes longer is told with the lines to change."""
     from tuneoff.report.words import seconds
     from tuneoff.study.budget.first_look import LIMIT_S, first_look, forward_s_here
@@ -210,12 +235,12 @@ def _first_look(study: Path) -> tuple[First, str]:
     look = first_look(make_plan(read_spec(study)), forward_s_here())
     about = f"about {seconds(max(60, 60 * round(look.seconds / 60)))} on this machine"
     if look.seconds > LIMIT_S:
-        takes = f"{about}: write a smaller train_records under [data] for less, or fewer seeds or arms"
+        takes = f"{about} in full; the budget leaves out what does not fit: write a longer one, or fewer records"
         return First(look.records, takes), takes
     return First(look.records, f"enough for a first look, {about}; 0 uses all, and takes longer"), about
 
 
-def _long_ones(guess: Guess, name: str, out: Path, data: Data, first: First) -> list[str]:
+def _long_ones(data: Data, out: Path, redraft: Callable[[Long], str]) -> list[str]:
     """Count the records that the model cannot read whole, and write the line that cuts them. Raises DataError where
     cutting does not help. The model's tokenizer is looked at only where some text is long."""
     records = [*data.train, *data.validation, *data.test]
@@ -227,33 +252,6 @@ def _long_ones(guess: Guess, name: str, out: Path, data: Data, first: First) -> 
         return [f"whether the model can read the longest was not found out: {error.problem}"]
     if not long.count:
         return []
-    write_text(out, draft(guess, name, long, first))
+    write_text(out, redraft(long))
     check_cut(out)
     return [f"{long.words}: too_long says what becomes of them"]
-
-
-def count_long(study: Path) -> Long:
-    """The records of a study that its model cannot read whole, by the model's tokenizer alone."""
-    from tuneoff.study.lengths import over_long
-
-    plan, chat, context = _opened(study)
-    over, limit = over_long(plan, chat, context)
-    of = len(plan.data.train) + len(plan.data.validation) + len(plan.data.test)
-    return Long(len(over), of, max((each.tokens for each in over), default=0), limit)
-
-
-def check_cut(study: Path) -> None:
-    """Raise DataError where records are too long and cannot be cut."""
-    from tuneoff.study.lengths import check_lengths
-
-    check_lengths(*_opened(study))
-
-
-def _opened(study: Path) -> tuple:
-    """(plan, chat, context) of a study file, without the model's weights."""
-    from tuneoff.models.load import load_chat
-    from tuneoff.study.plan import make_plan
-    from tuneoff.study.spec import read_spec
-
-    spec = read_spec(study)
-    return make_plan(spec), *load_chat(spec.model.name, folder=spec.folder, template=spec.model.template)

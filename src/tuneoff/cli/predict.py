@@ -27,7 +27,8 @@ def predict(
         TooLong | None, typer.Option("--too-long", help="records too long to read; default: as in the study")
     ] = None,
 ) -> None:
-    """Answer records with an arm of a finished run: each row as it came, with an added column `prediction`.
+    """Answer records with an arm of a finished run: each row as it came, with an added column `prediction`, and where
+    [data.labels] names the labels, `prediction_code`: the label as the data write it.
 
     The file's ending says its format: .jsonl, .csv, .parquet and the others that tuneoff reads.
     """
@@ -37,15 +38,21 @@ def predict(
     if out is not None:
         _check_output(out)
     questions = read_questions(folder, records, arm)
-    answers = open_ready(folder, arm, model=model, too_long=too_long and too_long.value).ask(questions.records)
+    ready = open_ready(folder, arm, model=model, too_long=too_long and too_long.value)
+    answers = ready.ask(questions.records)
     if answers.shortened:
         typer.echo(answers.shortened, err=True)
-    rows = [{**row, "prediction": answer} for row, answer in zip(questions.rows, answers.texts)]
+    rows = [{**row, **_answered(answer, ready.codes)} for row, answer in zip(questions.rows, answers.texts)]
     if out is None:
         typer.echo("\n".join(_line(row) for row in rows))
     else:
         write_rows(out, rows)
         typer.echo(f"wrote {len(rows)} answers to {out}", err=True)
+
+
+def _answered(answer: str, codes: dict[str, str]) -> dict[str, str]:
+    """The columns that are added to a row."""
+    return {"prediction": answer, "prediction_code": codes[answer]} if codes else {"prediction": answer}
 
 
 def _check_output(out: Path) -> None:

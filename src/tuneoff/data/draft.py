@@ -12,9 +12,11 @@ from typing import NamedTuple
 import tomli_w
 
 from tuneoff.data.guess import Guess
+from tuneoff.data.label_tokens import LabelTokens
 
-__all__ = ["First", "Long", "draft", "limits", "sizes"]
+__all__ = ["BUDGET", "First", "Long", "draft", "limits", "sizes"]
 
+BUDGET = "30m"
 FIRST_LOOK = {"train": 500, "validation": 150, "test": 400}
 SHARES = {"train": 0.6, "validation": 0.15, "test": 0.25}
 BASELINES = ("majority", "tfidf")
@@ -48,10 +50,13 @@ class First(NamedTuple):
     takes: str = "enough for a first look; 0 uses all"
 
 
-def draft(guess: Guess, name: str, long: Long | None = None, first: First | None = None) -> str:
+def draft(
+    guess: Guess, name: str, long: Long | None = None, first: First | None = None, tokens: LabelTokens | None = None
+) -> str:
     """The text of a study file. name: what the reports call the study. long: where some records are. first: what its
-    time allows; None: not known."""
-    parts = [_head(guess, name), _model(), _data(guess, long, first), _labels(guess), _prompt(guess), _train()]
+    time allows; tokens: how the model reads the labels; None: not known."""
+    data = [*_data(guess, long, first), *_labels(guess, tokens)]
+    parts = [_head(guess, name), _model(), data, _prompt(guess, tokens), _names(guess, tokens)]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
 
@@ -73,7 +78,8 @@ def _head(guess: Guess, name: str) -> list[str]:
         '# Who races; "lora -> soft_prompt" runs two in sequence, "lora + soft_prompt" together.',
         _line("arms", arms, ""),
         _line("seeds", 3, "runs of each finalist; with one, the spread between runs is unknown"),
-        _line("trials", 1, "settings tried per method"),
+        _line("budget", BUDGET, 'what the run may take: "2h" gives it more, "" sets no limit'),
+        "# trials = 4  # settings tried of each method; without this line, as many as the budget has time for",
         _line("metric", guess.metric, DECIDES.get(guess.metric, "decides the race")),
         _line("metrics", guess.metrics, "reported as well"),
     ]
@@ -140,18 +146,17 @@ def _too_long(long: Long | None) -> list[str]:
     return [_line("too_long", "truncate_right", help)]
 
 
-def _labels(guess: Guess) -> list[str]:
-    if guess.codes:
-        lines = ["# The answers are codes. Write what each one means, and take the # of these lines away:"]
-        return [*lines, "# [data.labels]", *(f'# {_key(label)} = "..."' for label in guess.labels)]
-    if not guess.labels:
+def _labels(guess: Guess, tokens: LabelTokens | None) -> list[str]:
+    """A comment on labels that stay as they are."""
+    if not guess.labels or guess.names.renamed:
         return []
     shown = ", ".join(map(_value, guess.labels[:MOST_LABELS_SHOWN]))
     more = len(guess.labels) - MOST_LABELS_SHOWN
-    return [f"# {len(guess.labels)} labels: {shown}{f' and {more} more' if more > 0 else ''}"]
+    line = f"# {len(guess.labels)} labels: {shown}{f' and {more} more' if more > 0 else ''}"
+    return [line, f"# They are {tokens.words}."] if tokens and tokens.matter else [line]
 
 
-def _prompt(guess: Guess) -> list[str]:
+def _prompt(guess: Guess, tokens: LabelTokens | None) -> list[str]:
     instruction, sure = guess.wording
     own = (
         "each record has its own; this would stand before it"
@@ -161,11 +166,40 @@ def _prompt(guess: Guess) -> list[str]:
         else EDIT
     )
     names = ", and the labels are added to it" if guess.kind == "choice" else ""
-    return ["[prompt]", _line("instruction", instruction, own + names)]
+    lines = ["[prompt]", _line("instruction", instruction, own + names)]
+    if tokens and tokens.unlike:
+        lines.append(
+            '# normalise = "tokens"  # a label of many tokens is less likely for that alone: this divides by them'
+        )
+    return lines
 
 
-def _train() -> list[str]:
-    return ["[train]", _line("epochs", 2.0, "passes over the training records"), _line("batch_size", 8, "")]
+def _names(guess: Guess, tokens: LabelTokens | None) -> list[str]:
+    """The labels in words: as they are used, or as lines to fill in."""
+    names = guess.names
+    if names.renamed:
+        says = f"they are {tokens.words}" if tokens and tokens.matter else "the model reads these"
+        lines = [f"# The labels in words: {says}. Predictions come with both.", "[data.labels]"]
+        return [
+            *lines,
+            *(_line(_key(label), name, _about(label, guess, tokens)) for label, name in names.words.items()),
+        ]
+    if not names.opaque:
+        return []
+    lines = ["# The answers are codes, and are used as they are. Better: write what each one means, and take the # of"]
+    known = {label: "..." if label in names.opaque else name for label, name in names.words.items()}
+    return [
+        *lines,
+        "# these lines away:",
+        "# [data.labels]",
+        *(f"# {_line(_key(label), known[label], '')}" for label in known),
+    ]
+
+
+def _about(label: str, guess: Guess, tokens: LabelTokens | None) -> str:
+    if label in guess.names.opaque:
+        return "a code: write what it means"
+    return tokens.of(guess.names.words[label]) if tokens and tokens.matter else ""
 
 
 def _line(key: str, value: object, comment: str) -> str:

@@ -9,23 +9,25 @@ Every guess is written into the study file with its reason, for the person to ch
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from string import ascii_uppercase
 from typing import Any, NamedTuple
 
 from tuneoff.core.errors import DataError
+from tuneoff.data.choice_wording import Wording
 from tuneoff.data.columns import Column, look_at
 from tuneoff.data.format import Row
-from tuneoff.data.labels import LONGEST_LABEL, are_codes, guess_kind, refuse_label_sets
+from tuneoff.data.label_names import AS_THEY_ARE, Names, name_labels
+from tuneoff.data.labels import LONGEST_LABEL, guess_kind, refuse_label_sets
 from tuneoff.data.parts import Parts, find_parts, one_label
 from tuneoff.data.plain import fall_together
 from tuneoff.data.read import columns_of, read_rows, read_shape, to_records
 from tuneoff.data.record import Record
 from tuneoff.data.shapes import Shape
 from tuneoff.data.spelling import one_spelling
-from tuneoff.data.wording import Wording, word
+from tuneoff.data.wording import tells_truth, word
 from tuneoff.data.words import count_words
 
 __all__ = ["Guess", "Named", "guess_study"]
@@ -40,7 +42,7 @@ OWN_INSTRUCTION = ("chat", "Alpaca", "prompt and completion")
 class Guess:
     """files: [data] keys path, or train, validation and test, to file names. rows: of each. shape: its name. named:
     whether the file must name input and answer. input: all that is shown, options included. labels: what was found,
-    sorted, for a choice. listed: whether the file must list them. codes: whether they are codes that need words.
+    sorted, for a choice. listed: whether the file must list them. names: what they are called in words.
     several: each answer is a list of right texts. others: further columns that could be the answer, with their number
     of values. groups: columns whose equal values may have to stay together, likewise. unsure: whether the answer
     column is doubtful. doubts: all that is to be looked at, a sentence each.
@@ -58,7 +60,7 @@ class Guess:
     kind: str
     labels: tuple[str, ...]
     listed: bool
-    codes: bool
+    names: Names
     several: bool
     others: dict[str, int]
     groups: dict[str, int]
@@ -79,7 +81,14 @@ class Guess:
         if self.group:
             table["group"] = self.group
         table["kind"] = self.kind
+        if self.names.renamed:
+            return table | {"labels": dict(self.names.words)}
         return table | ({"labels": self.labels} if self.listed else {})
+
+    def with_names(self, words: Mapping[str, str], title: str) -> "Guess":
+        """The same with the names that the person gives all labels."""
+        asked = word(self.input, self.answer, tuple(words.values()), several=self.several, title=title)
+        return replace(self, names=Names(words), wording=asked)
 
 
 class Named(NamedTuple):
@@ -148,19 +157,25 @@ def _answers(
     kind = "text" if several else "choice" if coded else _kind(targets, asked)
     labels = tuple(sorted(set(targets) - one_spelling(targets).keys())) if kind == "choice" else ()
     listed = bool(labels) and not coded and _letters_in_text(labels, records)
+    plain = bool(labels) and not coded and not listed and shape.name not in OWN_INSTRUCTION
+    names = name_labels(labels, holds=tells_truth(shape.answer)) if plain else AS_THEY_ARE
     alike = _too_alike(targets) if kind == "text" else []
     metric, metrics = _metrics(kind, targets, strict=bool(alike))
     return {
         "kind": kind,
         "labels": labels,
         "listed": listed,
-        "codes": bool(labels) and not coded and not listed and are_codes(labels),
+        "names": names,
         "several": several,
         "alike": alike,
         "metric": metric,
         "metrics": metrics,
-        "wording": _wording(shape, labels, coded or listed, several, title),
+        "wording": _wording(shape, _called(labels, names), coded or listed, several, title),
     }
+
+
+def _called(labels: Sequence[str], names: Names) -> tuple[str, ...]:
+    return tuple(names.words.values()) if names.renamed else tuple(labels)
 
 
 def shown_columns(shape: Shape) -> tuple[str, ...]:

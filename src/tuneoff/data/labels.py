@@ -13,7 +13,17 @@ from tuneoff.core.errors import DataError
 from tuneoff.data.record import Record
 from tuneoff.data.spelling import look
 
-__all__ = ["are_codes", "check_labels", "check_sides", "guess_kind", "label_set", "labels_listed", "refuse_label_sets"]
+__all__ = [
+    "are_codes",
+    "check_labels",
+    "check_sides",
+    "codes_of",
+    "guess_kind",
+    "is_code",
+    "label_set",
+    "labels_listed",
+    "refuse_label_sets",
+]
 
 # a number, or a sign of one or two characters, or a letter with a number: 3, -1, 2.5, 50 %, ++, A1
 CODE = re.compile(r"[-+]?\d+([.,/]\d+)?\s?%?|[!-/:-@\[-`{-~]{1,2}|[^\W\d_]\d+|\d+[^\W\d_]")
@@ -35,30 +45,26 @@ def are_codes(labels: Sequence[str]) -> bool:
 
     Two letters are a word (ja, no), and so is one Chinese character.
     """
-    return all(_is_code(look(label)) for label in labels)
+    return all(is_code(look(label)) for label in labels)
 
 
-def _is_code(label: str) -> bool:
+def is_code(label: str) -> bool:
     if len(label) != 1 or not label.isalpha():
         return bool(CODE.fullmatch(label))
     return not unicodedata.name(label, "").startswith(WORDS_OF_ONE_LETTER)
 
 
-def label_set(records: Sequence[Record], labels: Mapping[str, str] | Sequence[str], where: str) -> tuple[str, ...]:
-    """The labels in their order: as the person lists them, else sorted. Raises DataError for codes without words."""
-    if labels:
-        return tuple(labels_listed(labels))
-    found = tuple(sorted({record.target for record in records}))
-    if are_codes(found):
-        words = ", ".join(f'"{code}" = "..."' for code in found)
-        raise DataError(
-            "the labels are codes, and a model must be told what they mean",
-            where=where,
-            found=", ".join(found),
-            fix=f"[data] labels = {{{words}}}\nor, where the codes say it all: labels = {list(found)}"
-            '\nor, where the answers are to be written out: kind = "text"',
-        )
-    return found
+def label_set(records: Sequence[Record], labels: Mapping[str, str] | Sequence[str]) -> tuple[str, ...]:
+    """The labels in their order: as the person lists them, else sorted."""
+    return tuple(labels_listed(labels) if labels else sorted({record.target for record in records}))
+
+
+def codes_of(labels: Mapping[str, str] | Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
+    """What the data write in the place of each name, "" where several codes share it; nothing where none is renamed."""
+    if not isinstance(labels, Mapping) or all(code == name for code, name in labels.items()):
+        return ()
+    written = {name: [code for code, word in labels.items() if look(word) == look(name)] for name in names}
+    return tuple(codes[0] if len(codes) == 1 else "" for codes in written.values())
 
 
 def labels_listed(labels: Mapping[str, str] | Sequence[str]) -> list[str]:

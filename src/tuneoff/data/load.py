@@ -142,7 +142,7 @@ def load_data(
             *spelled,
             *_contradictions(contradicting, kind),
             *size_notes(parts, used, limits),
-            *label_notes(used, words),
+            *label_notes(used, words, listed=bool(labels)),
         ),
     )
     return Data(**{name: tuple(used[name]) for name in SPLITS}, kind=kind, labels=words, shape=shape, report=report)
@@ -241,7 +241,7 @@ def _without_indentation(record: Record) -> Record:
 
 def _labels(records: Sequence[Record], labels: Mapping[str, str] | Sequence[str], where: str) -> tuple[str, ...]:
     check_labels(records, where)
-    return label_set(records, labels, where)
+    return label_set(records, labels)
 
 
 def _split(parts: Parts, shares: Sequence[float], where: str, stratified: bool) -> tuple[Parts, int]:

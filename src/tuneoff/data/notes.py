@@ -4,6 +4,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from tuneoff.data.labels import are_codes
 from tuneoff.data.record import Record
 
 __all__ = ["counted", "label_notes", "size_notes", "spelling_notes"]
@@ -29,8 +30,8 @@ def size_notes(parts: Mapping[str, Sequence], used: Mapping[str, Sequence], limi
     return notes
 
 
-def label_notes(used: Mapping[str, Sequence[Record]], labels: Sequence[str]) -> list[str]:
-    """On labels that a split lacks, and on labels that are hard to tell apart."""
+def label_notes(used: Mapping[str, Sequence[Record]], labels: Sequence[str], listed: bool) -> list[str]:
+    """On labels that a split lacks, labels that are hard to tell apart, and codes. listed: by the person."""
     seen = {name: {record.target for record in records} for name, records in used.items()}
     notes = [
         f"the label {label!r} is in the {name} records but in no training record: a trained arm cannot learn it"
@@ -44,7 +45,16 @@ def label_notes(used: Mapping[str, Sequence[Record]], labels: Sequence[str]) -> 
         if missing:
             notes.append(f"{_are(missing)} in no {name} record: {unseen if len(missing) == 1 else _plural(unseen)}")
     notes += [f"the label {label!r} is in no record" for label in labels if label not in everywhere]
-    return notes + _twins(labels)
+    return [*notes, *_twins(labels), *([] if listed else _codes(labels))]
+
+
+def _codes(labels: Sequence[str]) -> list[str]:
+    """On labels that say nothing to a model before it is trained."""
+    if not labels or not are_codes(labels):
+        return []
+    more = f" and {len(labels) - SHOWN} more" if len(labels) > SHOWN else ""
+    shown = f"{', '.join(labels[:SHOWN])}{more}"
+    return [f"the labels are codes ({shown}), which say nothing to a prompt: [data.labels] can give each a name"]
 
 
 def spelling_notes(spelled: Mapping[str, str], found: Sequence[str]) -> list[str]:

@@ -7,6 +7,7 @@ from tuneoff.core import plugins
 from tuneoff.core.errors import ConfigError
 from tuneoff.core.identity import content_hash
 from tuneoff.core.rungs import LAST
+from tuneoff.data.labels import codes_of
 from tuneoff.data.load import Data, load_data
 from tuneoff.data.prompt import check_template
 from tuneoff.data.record import Record
@@ -234,6 +235,7 @@ def _task(spec: StudySpec, data: Data) -> Task:
         name=spec.name,
         kind=data.kind,
         labels=data.labels,
+        codes=codes_of(spec.data.labels, data.labels),
         instruction=instruction(spec.prompt.instruction, spec, data),
         metrics=tuple(dict.fromkeys([first, *others])),
         normalise=spec.prompt.normalise,

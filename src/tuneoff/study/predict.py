@@ -144,7 +144,7 @@ def _fitted_again(artifact: Artifact) -> ReadyBaseline:
     arm = plan.arm(artifact.arm).with_settings(row.knobs)
     job = Job(arm, row.trial, row.seed, row.knobs, "", plan.spec.seed)
     answerer = arm.baseline.method.fit(plan.task, plan.records(job), job.stream("baseline"))
-    return ReadyBaseline(artifact.arm, plan.data.shape, answerer)
+    return ReadyBaseline(artifact.arm, plan.data.shape, answerer, plan.task.code_of)
 
 
 def _same_plan(artifact: Artifact) -> Plan:

@@ -40,6 +40,11 @@ class Ready:
     def __init__(self, tuned: Tuned, base: Base):
         self.tuned, self.base = tuned, base
 
+    @property
+    def codes(self) -> dict[str, str]:
+        """What the data write in the place of each answer, where [data.labels] gave it a name."""
+        return self.tuned.task.code_of
+
     def answer(self, records: Sequence[Question]) -> list[str]:
         """One answer per record. A record is a row as a mapping, a Record, or a text, where a row needs one column.
         Or all are a frame.
@@ -77,10 +82,10 @@ class Ready:
 
 
 class ReadyBaseline:
-    """A baseline that was fitted again. columns: how a row becomes a record."""
+    """A baseline that was fitted again. columns: how a row becomes a record. codes: as Ready.codes."""
 
-    def __init__(self, arm: str, columns: Shape, answerer: Answerer):
-        self.arm, self.columns, self._answerer = arm, columns, answerer
+    def __init__(self, arm: str, columns: Shape, answerer: Answerer, codes: Mapping[str, str]):
+        self.arm, self.columns, self._answerer, self.codes = arm, columns, answerer, dict(codes)
 
     def answer(self, records: Sequence[Question]) -> list[str]:
         """One answer per record, as Ready.answer."""

@@ -11,9 +11,12 @@ from typer.testing import CliRunner
 
 from tiny_study import put_model, put_rows, put_study, rows
 from tuneoff.cli.main import app
-from tuneoff.cli.new import count_long, new
+from tuneoff.cli.new import new
+from tuneoff.cli.new_model import count_long
+from tuneoff.core.budget import parse_budget
 from tuneoff.core.errors import ConfigError, DataError, ResourceError
 from tuneoff.data.load import load_data
+from tuneoff.study.budget.first_look import LIMIT_S
 from tuneoff.study.spec import read_spec
 
 TICKETS = [{"text": f"message {n}", "label": ["lost", "refund", "other"][n % 3]} for n in range(900)]
@@ -302,15 +305,9 @@ def test_instruction_shapes(tmp_path, row):
     assert load(spec).kind == "text"
 
 
-def test_codes_ask_for_words(tmp_path, capsys):
-    out = tmp_path / "study.toml"
-    new(put(tmp_path, "a.jsonl", [{"text": f"t{n}", "label": n % 2} for n in range(300)]), out)
-    assert "write what they mean under [data.labels]" in capsys.readouterr().out
-    with pytest.raises(DataError, match="the labels are codes"):
-        load(read_spec(out))
-    text = out.read_text().replace("# [data.labels]", "[data.labels]")
-    out.write_text(text.replace('# 0 = "..."', '0 = "ham"').replace('# 1 = "..."', '1 = "spam"'))
-    assert load(read_spec(out)).labels == ("ham", "spam")
+def test_the_budget_is_what_the_sizes_are_chosen_for(tmp_path):
+    new(put(tmp_path, "a.jsonl"), tmp_path / "study.toml")
+    assert parse_budget(read_spec(tmp_path / "study.toml").budget).seconds == LIMIT_S
 
 
 def test_trouble_in_the_data_is_told_and_the_file_is_written(tmp_path, capsys):
@@ -362,7 +359,7 @@ QUESTIONS = [
     [
         (1e-5, (500, 150, 400), "# enough for a first look, about 1 min on this machine; 0 uses all, and takes longer"),
         (5e-3, (150, 40, 120), "# enough for a first look, about 20 min on this machine; 0 uses all, and takes longer"),
-        (0.2, (60, 20, 40), "on this machine: write a smaller train_records under [data] for less, or fewer seeds"),
+        (0.2, (60, 20, 40), "on this machine in full; the budget leaves out what does not fit: write a longer one, or"),
     ],
 )
 def test_a_first_study_of_free_text_fits_half_an_hour_of_this_machine(
@@ -383,6 +380,6 @@ def test_a_choice_that_takes_longer_says_so_and_keeps_its_records(tmp_path, monk
     monkeypatch.setattr("tuneoff.study.budget.first_look.forward_s_here", lambda: 0.2)
     new(put(tmp_path, "tickets.jsonl"), tmp_path / "s.toml")
     said = capsys.readouterr().out
-    assert "on this machine: write a smaller train_records under [data] for less, or fewer seeds or arms" in said
-    assert "write a smaller train_records under [data] for less" in (tmp_path / "s.toml").read_text()
+    assert "on this machine in full; the budget leaves out what does not fit: write a longer one, or fewer" in said
+    assert "write a longer one, or fewer records" in (tmp_path / "s.toml").read_text()
     assert load(read_spec(tmp_path / "s.toml")).report.sizes["train"] > 300

@@ -108,3 +108,18 @@ def test_a_base_model_that_was_moved_can_be_named(run, questions, tmp_path):
         assert str(tmp_path / "other") in other.stderr
     finally:
         moved.rename(model)
+
+
+def test_labels_with_names_come_with_the_codes_of_the_data(tmp_path):
+    put_model(tmp_path)
+    spec = read_spec(put_study(tmp_path, ["zero_shot"], seeds=1, data={"labels": {"good": "it is good", "bad": "bad"}}))
+    conduct(make_plan(spec), tmp_path / "run", lambda: open_base(spec))
+    new = put_rows(tmp_path / "new.jsonl", QUESTIONS)
+    told = json.loads((tmp_path / "run" / "verdict.json").read_text())
+    bundle = tmp_path / "run" / next(s for s in told["standings"] if s["arm"] == "zero_shot")["artifact"]
+    for asked in ([str(tmp_path / "run"), str(new), "-a", "tfidf"], [str(bundle), str(new)]):
+        result = RUN.invoke(app, ["predict", *asked])
+        assert result.exit_code == 0, result.output
+        said = [json.loads(line) for line in result.stdout.splitlines()]
+        assert {(row["prediction"], row["prediction_code"]) for row in said} <= {("it is good", "good"), ("bad", "bad")}
+    assert tuneoff.load(bundle).codes == {"it is good": "good", "bad": "bad"}

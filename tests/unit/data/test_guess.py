@@ -164,15 +164,15 @@ def test_options_become_part_of_the_input(tmp_path):
     tables = [{"question": f"{n}?", "choices": [f"x{n}", f"y{n}"], "answer": n % 2, "id": n} for n in range(60)]
     got = guessed(tmp_path, tables)
     assert (got.input, got.answer, got.kind, got.labels) == (("question", "choices"), "answer", "choice", ("A", "B"))
-    assert (got.codes, got.listed, got.wording) == (False, False, ("Choose the right option.", True))
+    assert (got.names.opaque, got.listed, got.wording) == ((), False, ("Choose the right option.", True))
 
 
 def test_letters_of_options_in_the_text_are_no_codes(tmp_path):
     tables = [{"input": f"{n}?\n(A) yes {n}\n(B) no {n}", "output": "AB"[n % 2]} for n in range(60)]
     got = guessed(tmp_path, tables)
-    assert (got.codes, got.listed, got.data["labels"]) == (False, True, ("A", "B"))
+    assert (got.names.opaque, got.listed, got.data["labels"]) == ((), True, ("A", "B"))
     bare = guessed(tmp_path, [{**row, "input": f"{n}?"} for n, row in enumerate(tables)])
-    assert (bare.codes, bare.listed) == (True, False)
+    assert (bare.names.opaque, bare.listed) == (("A", "B"), False)
 
 
 def test_system_and_history_stay_in_the_input(tmp_path):
@@ -305,7 +305,7 @@ def test_the_line_to_edit_is_marked_where_the_wording_is_a_guess(tmp_path):
     many = [{"text": f"t{n}", "label": f"label {n % 7}"} for n in range(70)]
     guess = guess_study({"": "a.jsonl"}, folder=put(tmp_path, "a.jsonl", many), title="ours")
     (line,) = [line for line in draft(guess, "a").splitlines() if line.startswith("instruction")]
-    assert line.startswith('instruction = "Which label of ours fits the text?"  # EDIT THIS LINE')
+    assert line.startswith('instruction = "Which of these is the text about?"  # EDIT THIS LINE')
 
 
 def test_records_that_are_too_long_are_counted_in_the_file(tmp_path):

@@ -147,12 +147,12 @@ def test_labels_follow_the_persons_order(load):
     assert {record.target for record in data.train} == {"refund", "lost_card"}
 
 
-def test_labels_that_are_codes_must_be_named(load):
-    text = message(load, {"data": rows(600, labels=(0, 1, 3))})
-    assert text.startswith("the labels are codes")
-    assert "0, 1, 3" in text
-    assert '[data] labels = {"0" = "...", "1" = "...", "3" = "..."}' in text
-    assert load({"data": rows(600, labels=("A", "B"))}, labels=["A", "B"]).labels == ("A", "B")
+def test_labels_that_are_codes_are_used_and_said(load):
+    said = "the labels are codes (0, 1, 3), which say nothing to a prompt: [data.labels] can give each a name"
+    data = load({"data": rows(600, labels=(0, 1, 3))})
+    assert (data.labels, said in data.report.warnings) == (("0", "1", "3"), True)
+    listed = load({"data": rows(600, labels=("A", "B"))}, labels=["A", "B"])
+    assert (listed.labels, [note for note in listed.report.warnings if "codes" in note]) == (("A", "B"), [])
 
 
 def test_an_unknown_label_names_its_line(load):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tuneoff.data.wording import word
+from tuneoff.data.wording import tells_truth, word
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from tuneoff.data.wording import word
         (["turns"], "category", tuple("abcd"), "Which category do the turns belong to?"),
         (["class"], "category", tuple("abcd"), "Which category does the class belong to?"),
         (["tweet"], "emotion", ("anger", "joy", "fear", "love"), "Which emotion does the tweet express?"),
-        (["text"], "intent", ("a_b", "c_d", "e_f", "g_h"), "Which intent does the text have?"),
+        (["text"], "intent", ("a_b", "c_d", "e_f", "g_h"), "Which intent does the text express?"),
         (
             ["subject", "body"],
             "category",
@@ -48,12 +48,64 @@ def test_several_right_texts_of_a_table():
     [
         (["input"], "output", (), "disfl_qa", "Read the input and write the answer, as in disfl_qa."),
         (["input"], "refs", (), "scitldr", "Summarise the input."),
-        (["text"], "label", tuple("abcd"), "clinc150", "Which label of clinc150 fits the text?"),
-        (["text"], "label", tuple("abcd"), "ag_news", "Which topic is the text about?"),
-        (["text"], "label", ("against", "favor", "none"), "stance", "Is the text against, favor or none?"),
-        (["text"], "label", ("true", "false"), "wic", "Which label of wic fits the text?"),
-        (["text"], "rating", tuple("abcd"), "x", "Which rating does the text have?"),
+        (["text"], "label", tuple("abcd"), "clinc150", "Which of these labels fits the text?"),
+        (["text"], "label", ("alarm", "apr", "card arrival"), "x", "Is the text alarm, apr or card arrival?"),
+        (["text"], "label", ("alarm", "apr", "top up", "pin"), "x", "Which of these is the text about?"),
+        (["text"], "label", ("alarm", "apr", "top up", "pin"), "our bank", "Which intent does the text express?"),
+        (["text"], "label", ("a1", "b2", "cars news", "home"), "ag_news", "Which topic is the text about?"),
+        (["text"], "label", ("against", "favor", "none"), "stance_tax", "Which stance does the text take on tax?"),
+        (["text"], "label", ("true", "false"), "wic", "Is what the text says true?"),
+        (["text"], "label", ("0", "1"), "irony", "Is the text ironic?"),
+        (["text"], "risk", ("low", "high"), "x", "Which priority does the text have?"),
+        (["text"], "shade", tuple("abcd"), "x", "Which shade does the text have?"),
     ],
 )
 def test_a_guess_is_marked_as_one(input, answer, labels, title, instruction):
     assert word(input, answer, labels, title=title, several=answer == "refs") == (instruction, False)
+
+
+@pytest.mark.parametrize(
+    ("labels", "instruction"),
+    [
+        ("anger joy optimism sadness", "Which emotion does the text express?"),
+        ("positive negative neutral", "What is the sentiment of the text?"),
+        ("background method objective other result", "Which part of a scientific abstract is the text?"),
+        ("Business Sci/Tech Sports World", "Which topic is the text about?"),
+        ("against favor none", "Which stance does the text take?"),
+        ("abbreviation description entity human location number", "What kind of answer does the text ask for?"),
+        ("add_to_playlist book_restaurant get_weather rate_book", "Which intent does the text express?"),
+        ("cancel_order change_order complaint get_invoice track_refund", "Which intent does the text express?"),
+        ("not_well-formed well-formed", "Is the text well-formed or not well-formed?"),
+        ("irony non_irony", "Is the text ironic?"),
+        ("entailment not_entailment contradiction", "Does the second sentence follow from the first?"),
+        ("english french german", "In which language is the text written?"),
+    ],
+)
+def test_labels_tell_the_task(labels, instruction):
+    assert word(["text"], "label", labels.split(), title="x") == (instruction, True)
+
+
+@pytest.mark.parametrize(
+    ("answer", "instruction"),
+    [
+        ("is_spam", "Is the mail spam?"),
+        ("toxic", "Is the mail toxic?"),
+        ("isLate", "Is the mail late?"),
+        ("has_price", "Does the mail have price?"),
+    ],
+)
+def test_a_column_that_is_true_or_false_is_a_question(answer, instruction):
+    assert word(["mail"], answer, ("0", "1")) == (instruction, True)
+    assert tells_truth(answer)
+    assert not tells_truth("label")
+
+
+def test_two_inputs_agree_with_the_verb():
+    asked = word(["question1", "question2"], "is_duplicate", ("0", "1"))
+    assert asked == ("Do the question1 and the question2 ask the same?", True)
+    labels = ("entailment", "contradiction", "neutral")
+    assert word(["first", "second"], "label", labels) == ("Does the second follow from the first?", True)
+
+
+def test_braces_in_a_name_stay():
+    assert word(["text"], "label", ("{ab}", "{input}")).instruction == "Is the text {ab} or {input}?"
