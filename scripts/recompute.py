@@ -26,7 +26,6 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
 FINALISTS = 8
-UNTRAINED = ("baseline", "prompting")
 COSTS = ("serving", "artifact", "training")
 
 
@@ -199,7 +198,7 @@ def seed_pool(verdict: dict, arms: dict[str, Arm]) -> tuple[set[str], float, int
     own = {
         row["arm"]
         for row in verdict["standings"]
-        if row["family"] not in UNTRAINED and row["arm"] in arms and len(arms[row["arm"]].jobs) > 1
+        if row["trains"] and row["arm"] in arms and len(arms[row["arm"]].jobs) > 1
     }
     dfs = [len(arms[name].jobs) - 1 for name in own]
     squares = [(mean_squares(arms[name].x_RS), len(arms[name].x_RS)) for name in own]
@@ -324,13 +323,13 @@ def _costs(book: Book, arm: Arm, row: dict) -> dict[str, float | None]:
         key: _mean([job["cost"].get(key) for job in arm.jobs]) for key in ("prompt_tokens", "artifact_bytes", "train_s")
     }
     axis = {name: _axis(book, arm, name) for name in ("first_token_ms_1", "retention_drift")}
-    seconds = None if row["family"] == "trained elsewhere" else mean["train_s"]
+    seconds = None if row["tuned"] and not row["trains"] else mean["train_s"]
     return {
         "serving": None if mean["prompt_tokens"] is None else round(mean["prompt_tokens"], 1),
         "artifact": None if mean["artifact_bytes"] is None else mean["artifact_bytes"] / 1e6,
         "training": None if seconds is None else seconds / 60,
         "latency": axis["first_token_ms_1"],
-        "forgetting": 0.0 if row["family"] in UNTRAINED else axis["retention_drift"],
+        "forgetting": 0.0 if not row["tuned"] else axis["retention_drift"],
     }
 
 

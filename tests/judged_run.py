@@ -7,19 +7,21 @@ from tuneoff.data.task import Task
 from tuneoff.study.outcome import AxisRow, JobRow, Outcome
 from tuneoff.study.spec import DecisionSpec
 from tuneoff.study.store import Ledger
+from tuneoff.study.traits import Traits
 from tuneoff.study.verdict.judge import judge
 
 TASK = Task(name="tickets", kind="choice", labels=("no", "yes"))
-FAMILIES = {
-    "majority": "baseline",
-    "tfidf": "baseline",
-    "zero_shot": "prompting",
-    "few_shot": "prompting",
-    "lora": "peft",
-    "dora": "peft",
-    "soft_prompt": "prompt tuning",
+TUNED = {"uses_weights": True, "trains": True, "tuned": True, "random": True}
+TRAITS = {
+    "majority": Traits(family="baseline", needs_model=False),
+    "tfidf": Traits(family="baseline", needs_model=False),
+    "zero_shot": Traits(family="prompting"),
+    "few_shot": Traits(family="prompting"),
+    "linear_probe": Traits(family="probing", uses_weights=True),
+    "lora": Traits(family="peft", **TUNED),
+    "dora": Traits(family="peft", **TUNED),
+    "soft_prompt": Traits(family="prompt tuning", **TUNED),
 }
-RANDOM = {"lora", "dora", "soft_prompt"}
 TOKENS = {"majority": 0.0, "tfidf": 0.0, "zero_shot": 40.0, "few_shot": 300.0}
 RECORDS = 200
 
@@ -79,8 +81,7 @@ class Run:
             "metric": "accuracy",
             "others": (),
             "task": TASK,
-            "families": FAMILIES,
-            "random_arms": RANDOM,
+            "traits": TRAITS,
             "margin": 0.01,
             "decision": DecisionSpec(**(decision or {})),
             "study": "tickets",

@@ -12,6 +12,7 @@ from tuneoff.study.verdict.judgement import Change, Contrast, Standing, Verdict
 
 NASTY = "<script>alert('owned')</script>"
 
+TUNED = {"uses_weights": True, "trains": True, "tuned": True, "random": True}
 COSTS = {
     "lora": Cost(trainable=921_600, train_s=200.0, artifact_bytes=3_700_000, prompt_tokens=31.0, peak_bytes=10**9),
     "few_shot": Cost(artifact_bytes=2_000, prompt_tokens=310.0),
@@ -35,10 +36,12 @@ def standing(arm: str, mean: float | None, **more) -> Standing:
 
 def verdict(**more) -> Verdict:
     rows = (
-        standing("lora", 0.812, family="peft", artifact_mean=0.82, validation=0.8, others={"macro_f1": 0.79}),
+        standing("lora", 0.812, family="peft", **TUNED, artifact_mean=0.82, validation=0.8, others={"macro_f1": 0.79}),
         standing("few_shot", 0.741, validation=0.7, seed_spread="unknown", others={"macro_f1": 0.7}),
         standing("zero_shot", 0.603, validation=0.6, seeds=1, unreadable=0.05),
-        standing("full", None, family="full fine-tuning", status="failed", why="out of memory at the first step"),
+        standing(
+            "full", None, family="full fine-tuning", **TUNED, status="failed", why="out of memory at the first step"
+        ),
     )
     contrasts = (
         Contrast(a="lora", b="few_shot", diff=0.071, low=0.02, high=0.122, p=0.004, p_holm=0.012, different=True,

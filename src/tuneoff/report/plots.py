@@ -202,7 +202,7 @@ def _view(facts: Facts, name: str, field: str, measure: Measure) -> dict:
     layout = _layout("training records seen", name, height=420)
     layout["yaxis"]["ticksuffix"] = measure.unit
     if field == "value":
-        layout |= _level(facts, arms)
+        layout |= _level(facts)
     return {"data": list(_lines(facts, arms, field, measure)), "layout": layout}
 
 
@@ -234,9 +234,9 @@ def _lines(facts: Facts, arms: Sequence[str], field: str, measure: Measure) -> I
         named.add(name)
 
 
-def _level(facts: Facts, trained: Sequence[str]) -> dict:
-    """A dotted line where the best arm without training stands, if there is one."""
-    others = [row.standing for row in facts.rows if row.standing.arm not in trained]
+def _level(facts: Facts) -> dict:
+    """A dotted line where the best arm that is not tuned stands, if there is one."""
+    others = [row.standing for row in facts.rows if not row.standing.tuned]
     known = [one for one in others if one.validation is not None]
     if not known:
         return {}
@@ -250,7 +250,7 @@ def _level(facts: Facts, trained: Sequence[str]) -> dict:
         "xanchor": "left",
         "yanchor": "bottom",
         "showarrow": False,
-        "text": f"{escape(best.arm)}, without training",
+        "text": f"{escape(best.arm)}, not tuned",
     }
     return {"shapes": [line | {"line": {"color": "@muted", "dash": "dot", "width": 1.5}}], "annotations": [words]}
 

@@ -30,6 +30,7 @@ from tuneoff.models.adapt import (
     WeightMethod,
 )
 from tuneoff.study.given import Given
+from tuneoff.study.traits import Traits
 
 __all__ = ["Arm", "Job", "Part", "Stage", "calibrated_twin", "held_out", "parse_arm"]
 
@@ -104,6 +105,20 @@ class Arm:
     def random(self) -> bool:
         """Whether another seed gives another result."""
         return bool(self.stages) or (self.prompt is not None and self.prompt.method.random)
+
+    @property
+    def traits(self) -> Traits:
+        """What its methods need and do together; what was trained elsewhere is tuned, and trains nothing here."""
+        methods, elsewhere = [part.method for part in self.parts], self.given is not None
+        trains = any(method.trains for method in methods)
+        return Traits(
+            family=self.family,
+            needs_model=any(method.needs_model for method in methods),
+            uses_weights=elsewhere or any(method.uses_weights for method in methods),
+            trains=trains,
+            tuned=elsewhere or trains,
+            random=self.random,
+        )
 
     @property
     def frozen(self) -> bool:

@@ -243,8 +243,7 @@ def _finish(plan: Plan, ledger: Ledger, folder: Path) -> Verdict:
         metric=plan.task.metrics[0],
         others=plan.task.metrics[1:],
         task=plan.task,
-        families=plan.families,
-        random_arms=[arm.name for arm in plan.arms if arm.random],
+        traits=plan.traits,
         margin=plan.spec.margin,
         decision=plan.spec.decision,
         study=plan.spec.name,
@@ -291,7 +290,7 @@ def _sizes(plan: Plan, ledger: Ledger) -> dict:
     curves = family_curves(plan, seen_of(ledger, plan), ledger, metric, plan.ground(ledger.meta("base")))
     return {
         "curves": [asdict(curve) | {"points": [asdict(point) for point in curve.points]} for curve in curves],
-        "crossings": [asdict(crossing) for crossing in crossings(curves, metric.up)],
+        "crossings": [asdict(crossing) for crossing in crossings(curves, plan.traits, metric.up)],
     }
 
 

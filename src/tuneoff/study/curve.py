@@ -19,11 +19,11 @@ from tuneoff.study.arm import Job
 from tuneoff.study.plan import Plan
 from tuneoff.study.race import Place, Seen
 from tuneoff.study.store import Ledger
+from tuneoff.study.traits import Traits
 from tuneoff.study.verdict.figure import figure, scale_of
 
 __all__ = ["Crossing", "FamilyCurve", "Sized", "crossings", "curve_jobs", "family_curves"]
 
-UNTRAINED = ("baseline", "prompting")
 ALL = 0
 "the size of a job that learns from every training record"
 
@@ -50,7 +50,7 @@ class FamilyCurve:
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """Where a tuned family overtakes prompting. records: between two sizes by straight lines over the logarithm.
+    """Where a family that learns overtakes prompting. records: between two sizes by straight lines over the logarithm.
 
     None: it is ahead at every size (`always`), or at none.
     """
@@ -83,13 +83,12 @@ def family_curves(plan: Plan, seen: Sequence[Seen], ledger: Ledger, metric: Metr
     return curves
 
 
-def crossings(curves: Sequence[FamilyCurve], up: bool) -> list[Crossing]:
-    """Where each trained family overtakes prompting, as far as both have points of equal size."""
-    prompting = next((curve for curve in curves if curve.family == "prompting"), None)
+def crossings(curves: Sequence[FamilyCurve], traits: Mapping[str, Traits], up: bool) -> list[Crossing]:
+    """Where each family that learns overtakes prompting, as far as both have points of equal size. traits: by arm."""
+    prompting = next((curve for curve in curves if traits[curve.arm].prompt), None)
     if prompting is None:
         return []
-    tuned = [curve for curve in curves if curve.family not in UNTRAINED]
-    return [_crossing(curve, prompting, up) for curve in tuned]
+    return [_crossing(curve, prompting, up) for curve in curves if traits[curve.arm].uses_weights]
 
 
 def _best_of_families(plan: Plan, seen: Sequence[Seen]) -> dict[str, Place]:
@@ -112,23 +111,23 @@ def _sized(ledger: Ledger, key: str, records: int, metric: Metric) -> Sized | No
     return Sized(records, *figure(scale.sample(rows_R1K), scale), len(scored))
 
 
-def _crossing(tuned: FamilyCurve, prompting: FamilyCurve, up: bool) -> Crossing:
-    lead = _leads(tuned, prompting, up)
+def _crossing(learned: FamilyCurve, prompting: FamilyCurve, up: bool) -> Crossing:
+    lead = _leads(learned, prompting, up)
     sizes = sorted(lead)
     ahead = [size for size in sizes if lead[size] > 0]
     last_behind = max((size for size in sizes if lead[size] <= 0), default=None)
     if last_behind is None:
-        return Crossing(tuned.family, prompting.family, None, always=bool(sizes))
+        return Crossing(learned.family, prompting.family, None, always=bool(sizes))
     after = [size for size in ahead if size > last_behind]
     if not after:
-        return Crossing(tuned.family, prompting.family, None)
-    return Crossing(tuned.family, prompting.family, _between(last_behind, after[0], lead))
+        return Crossing(learned.family, prompting.family, None)
+    return Crossing(learned.family, prompting.family, _between(last_behind, after[0], lead))
 
 
-def _leads(tuned: FamilyCurve, prompting: FamilyCurve, up: bool) -> dict[int, float]:
+def _leads(learned: FamilyCurve, prompting: FamilyCurve, up: bool) -> dict[int, float]:
     other = {point.records: point.mean for point in prompting.points}
     sign = 1 if up else -1
-    return {p.records: sign * (p.mean - other[p.records]) for p in tuned.points if p.records in other}
+    return {p.records: sign * (p.mean - other[p.records]) for p in learned.points if p.records in other}
 
 
 def _between(low: int, high: int, lead: Mapping[int, float]) -> int:

@@ -16,7 +16,7 @@ from tuneoff.engine.learner import Schedule
 from tuneoff.models.embedded import embedded
 from tuneoff.study.arm import Arm, Job, Part, Stage, calibrated_twin, held_out, parse_arm
 from tuneoff.study.spec import StudySpec
-from tuneoff.study.verdict.judgement import UNTRAINED
+from tuneoff.study.traits import Traits
 
 __all__ = ["Plan", "instruction", "make_plan"]
 
@@ -43,10 +43,14 @@ class Plan:
         return {arm.name: arm.family for arm in self.arms}
 
     @property
+    def traits(self) -> dict[str, Traits]:
+        return {arm.name: arm.traits for arm in self.arms}
+
+    @property
     def racing(self) -> tuple[Arm, ...]:
         """The arms that may run: what the study's limits rule out from the start is not trained first."""
         barred = self.spec.decision.no_weights_access
-        return tuple(arm for arm in self.arms if not barred or arm.family in UNTRAINED)
+        return tuple(arm for arm in self.arms if not (barred and arm.traits.uses_weights))
 
     @property
     def notes(self) -> list[str]:

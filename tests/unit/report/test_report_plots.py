@@ -91,10 +91,10 @@ def test_curves_leave_gaps_out_and_name_an_arm_once(made):
     assert [line["showlegend"] for line in value["figure"]["data"]] == [True, False, False]
 
 
-def test_dotted_line_is_the_best_arm_without_training(made):
+def test_dotted_line_is_the_best_arm_that_is_not_tuned(made):
     layout = plots.curves(made)[0]["figure"]["layout"]
     assert layout["shapes"][0]["y0"] == pytest.approx(70.0)
-    assert layout["annotations"][0]["text"] == "few_shot, without training"
+    assert layout["annotations"][0]["text"] == "few_shot, not tuned"
 
 
 def test_names_are_escaped_for_plotly(tmp_path):

@@ -64,6 +64,23 @@ def test_entries(entry, prompt, stages, family):
     assert made.baseline is None
 
 
+@pytest.mark.parametrize(
+    ("entry", "needs_model", "uses_weights", "trains", "tuned"),
+    [
+        ("majority", False, False, False, False),
+        ("few_shot", True, False, False, False),
+        ("few_shot + lora", True, True, True, True),
+        ("instruction_tuning", True, True, True, True),
+        ({"name": "mine", "adapter": "folder"}, True, True, False, True),
+    ],
+    ids=["baseline", "prompt", "prompt and adapter", "course", "trained elsewhere"],
+)
+def test_traits(entry, needs_model, uses_weights, trains, tuned):
+    traits = parse_arm(entry, {}, "study.toml").traits
+    assert (traits.needs_model, traits.uses_weights) == (needs_model, uses_weights)
+    assert (traits.trains, traits.tuned) == (trains, tuned)
+
+
 def test_a_baseline_needs_no_prompt():
     made = arm("majority")
     assert (made.baseline.name, made.prompt, made.stages, made.family) == ("majority", None, (), "baseline")

@@ -14,6 +14,7 @@ from tuneoff.study.plan import make_plan
 from tuneoff.study.seen import seen_of
 from tuneoff.study.spec import StudySpec
 from tuneoff.study.store import Ledger
+from tuneoff.study.traits import Traits
 
 
 def curve(family, *means, sizes=(16, 64, 256)):
@@ -21,8 +22,15 @@ def curve(family, *means, sizes=(16, 64, 256)):
     return FamilyCurve(family, f"an arm of {family}", points)
 
 
+TRAITS = {
+    "an arm of prompting": Traits(family="prompting"),
+    "an arm of baseline": Traits(family="baseline", needs_model=False),
+    "an arm of peft": Traits(family="peft", uses_weights=True, trains=True, tuned=True),
+}
+
+
 def crossed(*tuned, up=True, prompting=(0.5, 0.5, 0.5)):
-    (found,) = crossings([curve("prompting", *prompting), curve("peft", *tuned)], up)
+    (found,) = crossings([curve("prompting", *prompting), curve("peft", *tuned)], TRAITS, up)
     return found
 
 
@@ -43,13 +51,13 @@ def test_a_family_that_is_ahead_everywhere_or_nowhere():
 
 
 def test_without_prompting_nothing_crosses_and_baselines_never_do():
-    assert crossings([curve("peft", 1, 1, 1)], True) == []
-    assert crossings([curve("prompting", 0, 0, 0), curve("baseline", 1, 1, 1)], True) == []
+    assert crossings([curve("peft", 1, 1, 1)], TRAITS, True) == []
+    assert crossings([curve("prompting", 0, 0, 0), curve("baseline", 1, 1, 1)], TRAITS, True) == []
 
 
 def test_only_sizes_that_both_have_are_compared():
     short = curve("peft", 0.4, 0.6, sizes=(16, 256))
-    (found,) = crossings([curve("prompting", 0.5, 0.9, 0.5), short], True)
+    (found,) = crossings([curve("prompting", 0.5, 0.9, 0.5), short], TRAITS, True)
     assert found.records == 64
 
 

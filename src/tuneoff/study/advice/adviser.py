@@ -9,6 +9,7 @@ What is read is capped in tokens, so the time grows with the model and not with 
 import time
 from pathlib import Path
 
+from tuneoff.core import plugins
 from tuneoff.core.files import disk_guard
 from tuneoff.data.general import general_text
 from tuneoff.study.advice.advice import ADVICE, Advice, advise, read_advice, write_advice
@@ -18,7 +19,6 @@ from tuneoff.study.advice.headroom import quantity, uniqueness
 from tuneoff.study.advice.opinion import FAMILIES
 from tuneoff.study.budget.forecast import Forecast
 from tuneoff.study.spec import DecisionSpec
-from tuneoff.study.verdict.judgement import UNTRAINED
 from tuneoff.study.verdict.limits import NO_WEIGHTS, active
 from tuneoff.study.work import Worker
 
@@ -61,9 +61,16 @@ def control(decision: DecisionSpec) -> Control:
     """What the person's limits say before anything is measured."""
     limits = active(decision)
     why = "it needs the model's weights, which the study rules out"
-    barred = [family for family in FAMILIES if family not in UNTRAINED] if NO_WEIGHTS in limits else []
+    inside = _families_inside() if NO_WEIGHTS in limits else set()
+    barred = [family for family in FAMILIES if family in inside]
     later = tuple(f"{key} = {value:g}" for key, value in limits.items() if key != NO_WEIGHTS)
     return Control(ruled_out={family: why for family in barred}, later=later)
+
+
+def _families_inside() -> set[str]:
+    """Those whose methods look inside the model."""
+    methods = [plugins.load("methods", name) for name in plugins.names("methods")]
+    return {method.family for method in methods if method.uses_weights}
 
 
 def compute_of(told: Forecast) -> Compute:

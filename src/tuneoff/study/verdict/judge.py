@@ -1,7 +1,7 @@
 """From the ledger's rows to the verdict: who is best, by how much, at what cost, and how sure that is.
 
-    verdict = judge(ledger, metric="accuracy", others=("nll",), task=task, families=families, random_arms={"lora"},
-                    margin=0.01, decision=spec.decision, study="tickets", arms=("majority", "zero_shot", "lora"))
+    verdict = judge(ledger, metric="accuracy", others=("nll",), task=task, traits=plan.traits, margin=0.01,
+                    decision=spec.decision, study="tickets", arms=("majority", "zero_shot", "lora"))
     write_verdict(verdict, folder / "verdict.json")
 
 The verdict is a view: the same ledger gives the same verdict, and nothing is kept between calls. Arms that break a
@@ -22,6 +22,7 @@ from tuneoff.evaluation.metric import Metric
 from tuneoff.stats.paired import Paired
 from tuneoff.study.spec import DecisionSpec
 from tuneoff.study.store import Ledger
+from tuneoff.study.traits import Traits
 from tuneoff.study.verdict.changes import changes, left_out
 from tuneoff.study.verdict.decision import Case
 from tuneoff.study.verdict.figure import compared, scale_of
@@ -35,7 +36,7 @@ from tuneoff.study.verdict.words import words
 
 __all__ = ["judge", "read_verdict", "write_verdict"]
 
-VERSION = 3
+VERSION = 4
 
 
 def judge(
@@ -44,8 +45,7 @@ def judge(
     metric: str,
     others: Sequence[str],
     task: Task,
-    families: Mapping[str, str],
-    random_arms: Collection[str],
+    traits: Mapping[str, Traits],
     margin: float,
     decision: DecisionSpec,
     study: str,
@@ -53,15 +53,15 @@ def judge(
 ) -> Verdict:
     """The verdict on a ledger.
 
-    metric: the plugin that decides; others: further ones to report. families: by arm. random_arms: those that
-    another seed changes. margin: differences inside it are practically equal. decision: limits, and what settles the
-    choice between winners. arms: all that were asked for.
+    metric: the plugin that decides; others: further ones to report. traits: by arm. margin: differences inside it are
+    practically equal. decision: limits, and what settles the choice between winners. arms: all that were asked for.
     """
     judged_by: Metric = load("metrics", metric)()
-    measured, untested, records, unscored = measure(ledger, judged_by, arms, random_arms)
-    case = _case(ledger, measured, families, judged_by, margin, decision)
+    random = {name for name, own in traits.items() if own.random}
+    measured, untested, records, unscored = measure(ledger, judged_by, arms, random)
+    case = _case(ledger, measured, traits, judged_by, margin, decision)
     case.rows |= _with_others(case.rows, {name: further(ledger, _metric(name), measured, records) for name in others})
-    missing = [blank(arm, families[arm.arm], metric) for arm in untested]
+    missing = [blank(arm, traits[arm.arm], metric) for arm in untested]
     limits = held([*case.rows.values(), *missing], decision)
     decided = case.decided([name for name in case.rows if name not in limits.out])
     rows = [_last(row, limits.out) for row in [*_ranked(case, limits.out), *missing]]
@@ -97,7 +97,7 @@ def judge(
 def _case(
     ledger: Ledger,
     measured: Sequence[Measured],
-    families: Mapping[str, str],
+    traits: Mapping[str, Traits],
     metric: Metric,
     margin: float,
     decision: DecisionSpec,
@@ -106,11 +106,10 @@ def _case(
     arms = {arm.arm: arm for arm in measured}
     scale = scale_of(metric, [arm.rows_RSK for arm in measured]) if measured else None
     samples = {name: scale.sample(arm.rows_RSK) for name, arm in arms.items()}
-    floor = seed_floors(samples, {name: len(arm.seeds) for name, arm in arms.items()}, families)
+    floor = seed_floors(samples, {name: len(arm.seeds) for name, arm in arms.items()}, traits)
     axes = axes_by_arm(ledger, measured)
     rows = {
-        name: replace(standing(arm, families[name], samples[name], scale), axes=axes[name])
-        for name, arm in arms.items()
+        name: replace(standing(arm, traits[name], samples[name], scale), axes=axes[name]) for name, arm in arms.items()
     }
     if decision.weights:
         rows = {name: replace(row, score=score(row, decision.weights, metric.up)) for name, row in rows.items()}

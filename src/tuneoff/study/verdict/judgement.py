@@ -1,16 +1,15 @@
-"""The shape of verdict.json, version 3."""
+"""The shape of verdict.json, version 4."""
 
 from dataclasses import dataclass, field
 
-__all__ = ["UNTRAINED", "Change", "Contrast", "Standing", "Verdict"]
+from tuneoff.study.traits import Traits
 
-UNTRAINED = ("baseline", "prompting")
-"families that need neither gradients nor the model's weights"
+__all__ = ["Change", "Contrast", "Standing", "Verdict"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Standing:
-    """One arm. mean None: it was not measured on the test set, and `why` says why.
+class Standing(Traits):
+    """One arm, with its traits. mean None: it was not measured on the test set, and `why` says why.
 
     low / high: 95 % interval of the mean over records and seeds. seed_spread: "included"; "none" where the arm has no
     randomness; "unknown" where it has and only one seed was run, so that the interval covers records alone.
@@ -23,7 +22,6 @@ class Standing:
     """
 
     arm: str
-    family: str
     metric: str
     mean: float | None
     low: float | None
@@ -127,7 +125,7 @@ class Verdict:
     flags: tuple[str, ...] = ()
     facts: dict = field(default_factory=dict)
     changes: tuple[Change, ...] = ()
-    version: int = 3
+    version: int = 4
 
     @property
     def reason(self) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from tuneoff.study.spec import DecisionSpec
-from tuneoff.study.verdict.judgement import UNTRAINED, Standing
+from tuneoff.study.verdict.judgement import Standing
 from tuneoff.study.verdict.price import AXES
 
 __all__ = ["Held", "active", "held", "without"]
@@ -44,7 +44,7 @@ def held(rows: Iterable[Standing], decision: DecisionSpec) -> Held:
     out: dict[str, list[str]] = {}
     unchecked: dict[str, list[str]] = {}
     for row in rows:
-        if decision.no_weights_access and row.family not in UNTRAINED:
+        if decision.no_weights_access and row.uses_weights:
             out.setdefault(row.arm, []).append("it needs the model's weights, which the study rules out")
         for key, limit in active(decision).items():
             if key == NO_WEIGHTS or row.mean is None or _idle(key, row):
@@ -61,7 +61,7 @@ def held(rows: Iterable[Standing], decision: DecisionSpec) -> Held:
 
 def _idle(key: str, row: Standing) -> bool:
     """A baseline has no language model that could be slow."""
-    return key == "max_latency_ms" and row.family == "baseline"
+    return key == "max_latency_ms" and row.baseline
 
 
 def _above(figure: float, limit: float) -> str:

@@ -9,17 +9,17 @@ Draws of demonstrations are another kind of luck, and arms that share them move 
 from collections.abc import Callable, Mapping
 
 from tuneoff.stats.crossed import Seeds, pooled_seeds
+from tuneoff.study.traits import Traits
 from tuneoff.study.verdict.figure import Sample, mean_squares
-from tuneoff.study.verdict.judgement import UNTRAINED
 
 __all__ = ["seed_floors"]
 
 
 def seed_floors(
-    samples: Mapping[str, Sample], runs: Mapping[str, int], families: Mapping[str, str]
+    samples: Mapping[str, Sample], runs: Mapping[str, int], traits: Mapping[str, Traits]
 ) -> Callable[[str, str], Seeds]:
     """What seeds add to the variance of a pair's difference at the least, as a function of its arms. runs: by arm."""
-    trained = {name: count for name, count in runs.items() if count > 1 and families[name] not in UNTRAINED}
+    trained = {name: count for name, count in runs.items() if count > 1 and traits[name].trains}
     pool = pooled_seeds(mean_squares(samples[name]) for name in trained)
 
     def floor(a: str, b: str) -> Seeds:

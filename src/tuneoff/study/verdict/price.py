@@ -13,11 +13,9 @@ was not measured is None, never 0.
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from tuneoff.study.verdict.judgement import UNTRAINED, Standing
+from tuneoff.study.verdict.judgement import Standing
 
-__all__ = ["AXES", "COSTS", "ELSEWHERE", "WEIGHED", "Axis", "price", "quality", "score"]
-
-ELSEWHERE = "trained elsewhere"
+__all__ = ["AXES", "COSTS", "WEIGHED", "Axis", "price", "quality", "score"]
 
 
 class Axis(NamedTuple):
@@ -33,7 +31,8 @@ def _tokens(row: Standing) -> float | None:
 
 
 def _minutes(row: Standing) -> float | None:
-    seconds = None if row.family == ELSEWHERE else row.cost.get("train_s")
+    """What was trained elsewhere took a time that is not known here."""
+    seconds = None if row.tuned and not row.trains else row.cost.get("train_s")
     return None if seconds is None else seconds / 60
 
 
@@ -43,8 +42,8 @@ def _megabytes(row: Standing) -> float | None:
 
 
 def _drift(row: Standing) -> float | None:
-    """0 by construction where the model's weights are not touched."""
-    return 0.0 if row.family in UNTRAINED else row.axes.get("retention_drift")
+    """0 by construction where the model answers as it is."""
+    return 0.0 if not row.tuned else row.axes.get("retention_drift")
 
 
 AXES = {

@@ -6,7 +6,7 @@ R records, S seeds, K statistics of a record.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from statistics import fmean
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from tuneoff.core.cost import Cost
 from tuneoff.evaluation.metric import Metric
 from tuneoff.study.store import Ledger
+from tuneoff.study.traits import Traits
 from tuneoff.study.verdict.figure import Sample, Scale, figure
 from tuneoff.study.verdict.judgement import Standing
 from tuneoff.study.verdict.measured import Measured, Untested, test_rows
@@ -21,14 +22,14 @@ from tuneoff.study.verdict.measured import Measured, Untested, test_rows
 __all__ = ["axes_by_arm", "blank", "further", "handed_over", "mean_of_known", "ruled_out", "seed_spread", "standing"]
 
 
-def standing(arm: Measured, family: str, sample: Sample, scale: Scale) -> Standing:
+def standing(arm: Measured, traits: Traits, sample: Sample, scale: Scale) -> Standing:
     """A tested arm."""
     mean, low, high = figure(sample, scale)
     column = handed_over(arm, scale.metric.up)
     own = figure(scale.sample(arm.rows_RSK[:, [column]]), scale)
     return Standing(
+        **asdict(traits),
         arm=arm.arm,
-        family=family,
         metric=scale.metric.name,
         mean=mean,
         low=low,
@@ -48,11 +49,11 @@ def standing(arm: Measured, family: str, sample: Sample, scale: Scale) -> Standi
     )
 
 
-def blank(arm: Untested, family: str, metric: str) -> Standing:
+def blank(arm: Untested, traits: Traits, metric: str) -> Standing:
     """An arm without a test figure."""
     return Standing(
+        **asdict(traits),
         arm=arm.arm,
-        family=family,
         metric=metric,
         mean=None,
         low=None,

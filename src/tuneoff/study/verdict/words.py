@@ -7,12 +7,12 @@
 Scores are in per cent and their differences in points; losses in nats.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
 from tuneoff.stats.decide import FINALISTS
-from tuneoff.study.verdict.judgement import UNTRAINED, Contrast, Standing, Verdict
+from tuneoff.study.verdict.judgement import Contrast, Standing, Verdict
 from tuneoff.study.verdict.settling import listed
 
 __all__ = ["Words", "amount", "gap", "title", "words"]
@@ -101,9 +101,15 @@ def _sole_winner(verdict: Verdict) -> str:
     second = next(arm for arm in verdict.facts["finalists"] if arm != name)
     lead = _lead(verdict, name, second)
     return (
-        f"{name} wins: {title(verdict.metric)} {_with_interval(verdict, name)}. It is better than {second}, "
-        f"the next best, by {_measure(verdict, lead)}."
+        f"{_introduced(verdict, name)} wins: {title(verdict.metric)} {_with_interval(verdict, name)}. "
+        f"It is better than {second}, the next best, by {_measure(verdict, lead)}."
     )
+
+
+def _introduced(verdict: Verdict, name: str) -> str:
+    """A probe is no tuning and no prompt, so it is said what it is."""
+    what = ", a small classifier on the frozen model's hidden states," if _row(verdict, name).probe else ""
+    return f"{name}{what}"
 
 
 def _nothing_better(verdict: Verdict) -> str:
@@ -116,7 +122,7 @@ def _nothing_better(verdict: Verdict) -> str:
 def _best_with_a_model(verdict: Verdict) -> str:
     """Where it stands beside the baseline that nothing beats."""
     name = _baseline_winner(verdict)
-    models = [arm for arm in verdict.facts["finalists"] if _family(verdict, arm) != "baseline"]
+    models = [arm for arm in verdict.facts["finalists"] if _row(verdict, arm).needs_model]
     if not models:
         return ""
     lead = _lead(verdict, models[0], name)
@@ -131,8 +137,8 @@ def _best_with_a_model(verdict: Verdict) -> str:
 
 def _tuning(verdict: Verdict) -> str:
     """Whether tuning beats prompting; the figures only where the headline has not given them."""
-    tuned = _best(verdict, lambda family: family not in UNTRAINED)
-    prompt = _best(verdict, lambda family: family == "prompting")
+    tuned = _best(verdict, lambda row: row.tuned)
+    prompt = _best(verdict, lambda row: row.prompt)
     if not tuned or not prompt:
         return ""
     lead = _lead(verdict, tuned, prompt)
@@ -159,7 +165,7 @@ def _over_baselines(verdict: Verdict) -> str:
     leads = [
         (name, _lead(verdict, best, name))
         for name in verdict.facts["finalists"]
-        if _family(verdict, name) == "baseline" and name != best
+        if _row(verdict, name).baseline and name != best
     ]
     beaten = [f"{name} by {_measure(verdict, lead)}" for name, lead in leads if lead.contrast.different]
     unclear = [name for name, lead in leads if not lead.contrast.different]
@@ -172,7 +178,7 @@ def _over_baselines(verdict: Verdict) -> str:
 def _below_constant(verdict: Verdict) -> str:
     """Arms whose plain figures are not above that of one answer to everything."""
     tested, sign = _tested(verdict), 1 if _up(verdict) else -1
-    constant = next((row for row in tested if row.family == "baseline" and row.arm in verdict.facts["constant"]), None)
+    constant = next((row for row in tested if row.baseline and row.arm in verdict.facts["constant"]), None)
     others = [row for row in tested if constant and row is not constant]
     worse = [row.arm for row in others if sign * (row.mean - constant.mean) <= 1e-9]
     if not worse:
@@ -210,11 +216,11 @@ def _passed_over(verdict: Verdict) -> str:
 def _training(verdict: Verdict) -> str:
     """Whether to train, where the recommended arm needs none: said only where a trained arm was compared."""
     name = verdict.recommended
-    if name is None or _family(verdict, name) not in UNTRAINED:
+    if name is None or _row(verdict, name).uses_weights:
         return ""
-    trained = [arm for arm in verdict.facts["finalists"] if _family(verdict, arm) not in UNTRAINED]
+    trained = [arm for arm in verdict.facts["finalists"] if _row(verdict, arm).tuned]
     if not trained:
-        missed = any(row.family not in UNTRAINED and row.status != "ruled out" for row in verdict.standings)
+        missed = any(row.tuned and row.status != "ruled out" for row in verdict.standings)
         return "Whether training would pay is not known: no trained arm stands among those compared." if missed else ""
     rivals = [arm for arm in trained if arm in verdict.winners]
     if any(_lead(verdict, arm, name).contrast.kind == "open" for arm in rivals):
@@ -334,7 +340,7 @@ def _because(verdict: Verdict, row: Standing) -> tuple[str, str]:
 def _price(row: Standing, first: str) -> str:
     """An arm's costs, the one that counts first before the others."""
     tokens, size, seconds = (row.cost.get(key) for key in ("prompt_tokens", "artifact_bytes", "train_s"))
-    what = "to prepare" if row.family in UNTRAINED else "of training"
+    what = "of training" if row.tuned else "to prepare"
     parts = {
         "serving": "prompt tokens unknown" if tokens is None else f"{tokens:.0f} prompt tokens a request",
         "artifact": f"{_bytes(size)} to keep" if size else "",
@@ -351,18 +357,14 @@ def _bytes(size: float) -> str:
     return f"{size:.1f} GB"
 
 
-def _best(verdict: Verdict, wanted) -> str:
-    return next((name for name in verdict.facts["finalists"] if wanted(_family(verdict, name))), "")
+def _best(verdict: Verdict, wanted: Callable[[Standing], bool]) -> str:
+    return next((name for name in verdict.facts["finalists"] if wanted(_row(verdict, name))), "")
 
 
 def _baseline_winner(verdict: Verdict) -> str:
     """The simplest baseline that nothing beats: one that always says the same, before any other."""
-    names = [name for name in verdict.winners if _family(verdict, name) == "baseline"]
+    names = [name for name in verdict.winners if _row(verdict, name).baseline]
     return next((name for name in names if name in verdict.facts["constant"]), names[0] if names else "")
-
-
-def _family(verdict: Verdict, name: str) -> str:
-    return _row(verdict, name).family
 
 
 def _row(verdict: Verdict, name: str) -> Standing:

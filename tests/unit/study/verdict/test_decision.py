@@ -15,7 +15,7 @@ from tuneoff.study.spec import DecisionSpec, StudySpec
 from tuneoff.study.verdict.judge import read_verdict, write_verdict
 from tuneoff.study.verdict.judgement import Standing
 from tuneoff.study.verdict.limits import held
-from tuneoff.study.verdict.price import AXES, ELSEWHERE, score
+from tuneoff.study.verdict.price import AXES, score
 
 
 @pytest.fixture
@@ -193,9 +193,9 @@ def test_of_a_loss_the_score_falls_with_it():
 
 def test_what_was_trained_elsewhere_has_no_training_time():
     cost = Cost(train_s=0.0).as_dict()
-    row = Standing(arm="x", family=ELSEWHERE, metric="nll", mean=0.4, low=0, high=1, n_test=9, seeds=1, cost=cost)
+    traits = asdict(parse_arm({"adapter": "folder"}, {}, "here").traits)
+    row = Standing(arm="x", **traits, metric="nll", mean=0.4, low=0, high=1, n_test=9, seeds=1, cost=cost)
     assert AXES["training"].figure(row) is None
-    assert parse_arm({"adapter": "folder"}, {}, "here").family == ELSEWHERE
 
 
 def test_the_front_is_of_those_that_were_tested(run):

@@ -1,12 +1,13 @@
 """Verdicts on small ledgers whose outcomes are known."""
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from judged_run import RECORDS, Run
+from judged_run import RECORDS, TRAITS, Run
 from tuneoff.core.cost import Cost
 from tuneoff.core.errors import StudyError
 from tuneoff.study.outcome import Outcome
@@ -223,10 +224,10 @@ def test_unknown_cost_sorts_last_and_stays_unknown(run):
 
 
 def test_eight_finalists_at_most(run):
-    families = {f"p{n}": "prompting" for n in range(10)}
+    traits = {f"p{n}": TRAITS["few_shot"] for n in range(10)}
     for n in range(10):
         run.arm(f"p{n}", 0.3 + 0.02 * n)
-    verdict = run.verdict(families=families)
+    verdict = run.verdict(traits=traits)
     assert len(verdict.contrasts) == 28
     assert len(verdict.standings) == 10
     assert {"p0", "p1"}.isdisjoint(verdict.facts["finalists"])
@@ -295,7 +296,7 @@ def test_seeds_pair_by_number_and_a_plain_arm_stands_against_every_seed(run):
     run.arm("lora", matrix, seeds=3)
     run.arm("few_shot", matrix, seeds=3)
     run.arm("zero_shot", 0.5)
-    verdict = run.verdict(random_arms={"lora", "few_shot"})
+    verdict = run.verdict(traits=TRAITS | {"few_shot": replace(TRAITS["few_shot"], random=True)})
     assert _pair(verdict, "lora", "few_shot").diff == 0
     pair = _pair(verdict, "lora", "zero_shot")
     assert pair.diff == pytest.approx(0.1)
@@ -324,7 +325,7 @@ def test_verdict_json_is_read_back_whole(run, tmp_path):
     write_verdict(verdict, path)
     assert read_verdict(path) == verdict
     table = json.loads(path.read_text())
-    assert table["version"] == 3
+    assert table["version"] == 4
     assert {"winners", "recommended", "standings", "contrasts", "answer", "reasons", "caveats"} <= set(table)
     assert {"arm", "metric", "mean", "low", "high", "n_test", "seeds", "cost"} <= set(table["standings"][0])
     assert {"a", "b", "diff", "low", "high", "p_holm", "different"} <= set(table["contrasts"][0])

@@ -10,14 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from judged_run import FAMILIES, RANDOM, Run
+from judged_run import TRAITS, Run
 from tuneoff.core.cost import Cost
 from tuneoff.study.verdict.change_words import told
-from tuneoff.study.verdict.judgement import UNTRAINED
 from tuneoff.study.verdict.price import price, quality
 
 RECORDS = 60
-ARMS = sorted(FAMILIES)
+ARMS = sorted(TRAITS)
 
 arm = st.fixed_dictionaries(
     {
@@ -49,7 +48,7 @@ def judged(studied, table, margin, seed):
     with tempfile.TemporaryDirectory() as folder:
         run = Run(Path(folder), RECORDS)
         for name, one in studied.items():
-            seeds = one["seeds"] if name in RANDOM else 1
+            seeds = one["seeds"] if TRAITS[name].random else 1
             if one["state"] == "failed":
                 run.ledger.fail(run.job(name), "out of memory")
                 continue
@@ -130,22 +129,22 @@ def check_headline(verdict):
     if re.search(r" are practically equal on ", said):
         assert set(between) == {"practically_equal"}
     if "Nothing here is measurably better" in said:
-        assert any(rows(verdict)[name].family == "baseline" for name in verdict.winners)
+        assert any(rows(verdict)[name].baseline for name in verdict.winners)
 
 
 def check_training(verdict):
     said, named, between = verdict.reason, rows(verdict), kinds(verdict)
     finalists = verdict.facts["finalists"]
-    trained = [name for name in finalists if named[name].family not in UNTRAINED]
+    trained = [name for name in finalists if named[name].tuned]
     rivals = [name for name in trained if name in verdict.winners]
     unsettled = [name for name in rivals if between.get(frozenset((name, verdict.recommended))) == "open"]
     if "Do not train" in said:
-        assert named[verdict.recommended].family in UNTRAINED
+        assert not named[verdict.recommended].uses_weights
         assert trained
         assert not unsettled
     if "not shown to pay" in said:
         assert unsettled
-    prompts = [name for name in finalists if named[name].family == "prompting"]
+    prompts = [name for name in finalists if named[name].prompt]
     if trained and prompts and " pay" in said:
         kind, lead = between[frozenset((trained[0], prompts[0]))], _lead(verdict, trained[0], prompts[0])
         if "Tuning pays" in said:
