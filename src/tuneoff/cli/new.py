@@ -191,10 +191,9 @@ def _codes(guess: Guess, out: Path) -> list[str]:
     if not codes:
         return []
     some = f"{', '.join(codes[:MOST_CODES])}{' and others' if len(codes) > MOST_CODES else ''}"
-    are = f"the label {some} is a code" if len(codes) == 1 else f"the labels {some} are codes"
-    return [
-        f"{are} and stay{'s' if len(codes) == 1 else ''} as they are; better: name them under [data.labels] in {out}"
-    ]
+    if len(codes) == 1:
+        return [f"the label {some} is a code and stays as it is; better: name it under [data.labels] in {out}"]
+    return [f"the labels {some} are codes and stay as they are; better: name them under [data.labels] in {out}"]
 
 
 def _another(guess: Guess, asked: Asked) -> list[str]:

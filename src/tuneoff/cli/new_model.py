@@ -11,6 +11,7 @@ from tuneoff.data.label_tokens import LabelTokens
 __all__ = ["check_cut", "count_long", "read_labels"]
 
 MOST_LABELS = 8
+LINE = 100
 
 
 def count_long(study: Path) -> Long:
@@ -59,8 +60,16 @@ def _label_lines(names: Mapping[str, str], tokens: LabelTokens | None) -> list[s
     told.sort(key=lambda label: -count.get(names[label], 0))
     shown = [(label if label == names[label] else f"{label} -> {names[label]}", label) for label in told[:MOST_LABELS]]
     width = max((len(said) for said, _ in shown), default=0)
-    lines = [f"         {said:<{width}}  {tokens.of(names[label]) if tokens else ''}".rstrip() for said, label in shown]
+    lines = [f"         {said:<{width}}  {_cut(tokens, names[label], width)}".rstrip() for said, label in shown]
     return [*lines, *([f"         and {len(told) - MOST_LABELS} more"] if len(told) > MOST_LABELS else [])]
+
+
+def _cut(tokens: LabelTokens | None, name: str, width: int) -> str:
+    """A label's tokens, where the line has room for them."""
+    if tokens is None:
+        return ""
+    said = tokens.of(name)
+    return said if width + len(said) <= LINE else said.partition(":")[0]
 
 
 def _opened(study: Path) -> tuple:

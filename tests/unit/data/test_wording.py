@@ -2,6 +2,7 @@
 
 import pytest
 
+from tuneoff.data.label_names import name_labels
 from tuneoff.data.wording import tells_truth, word
 
 
@@ -109,3 +110,41 @@ def test_two_inputs_agree_with_the_verb():
 
 def test_braces_in_a_name_stay():
     assert word(["text"], "label", ("{ab}", "{input}")).instruction == "Is the text {ab} or {input}?"
+
+
+# Columns, labels (some of them, where they are many) and names of public data sets
+REAL = [
+    ("text", "label", "Business,Sci/Tech,Sports,World", "ag_news", "Which topic is the text about?", True),
+    ("text", "label", "age_limit,card_arrival,card_swallowed,pin_blocked", "banking77",
+     "Which intent does the text express?", False),
+    ("text", "label", "cancel_order,change_order,check_invoice,complaint,delete_account,get_refund,payment_issue",
+     "bitext_customer_support", "Which intent does the text express?", True),
+    ("text", "category", "ACCOUNT,CANCELLATION_FEE,CONTACT,ORDER", "bitext_customer_support",
+     "Which category does the text belong to?", True),
+    ("text", "label", "alarm,apr,are_you_a_bot,balance,oos,w2", "clinc150", "Which of these is the text about?", False),
+    ("text", "domain", "banking,credit_cards,home,work", "clinc150", "Which domain does the text belong to?", True),
+    ("text", "label", "background,method,objective,other,result", "csabstruct",
+     "Which part of a scientific abstract is the text?", True),
+    ("text", "label", "AddToPlaylist,BookRestaurant,GetWeather,PlayMusic,RateBook,SearchCreativeWork", "snips",
+     "Which intent does the text express?", True),
+    ("text", "label", "ham,spam", "sms_spam", "Is the text ham or spam?", True),
+    ("text", "label", "anti-stereotype,stereotype,unrelated", "stereoset",
+     "Is the text anti-stereotype, stereotype or unrelated?", False),
+    ("text", "label", "not well-formed,well-formed", "query_wellformedness",
+     "Is the text well-formed or not well-formed?", True),
+    ("text", "label", "anger,joy,optimism,sadness", "emotion", "Which emotion does the text express?", True),
+    ("text", "label", "irony,non_irony", "irony", "Is the text ironic?", True),
+    ("text", "label", "against,favor,none", "stance_abortion", "Which stance does the text take on abortion?", False),
+    ("passage question", "label", "False,True", "boolq", "Read the passage and answer the question.", True),
+    ("text", "label", "False,True", "wic", "Is what the text says true?", False),
+    ("turns", "category", "coding,math,reasoning,writing", "mt_bench", "Which category do the turns belong to?", True),
+    ("text", "label", "ABBR,DESC,ENTY,HUM,LOC,NUM", "questions", "What kind of answer does the text ask for?", True),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REAL, ids=[f"{title}-{answer}" for _, answer, _, title, *_ in REAL])
+def test_public_data_sets(case):
+    input, answer, labels, title, instruction, sure = case
+    names = name_labels(labels.split(","))
+    called = tuple(names.words.values()) if names.renamed else tuple(labels.split(","))
+    assert word(input.split(), answer, called, title=title) == (instruction, sure)
