@@ -9,7 +9,7 @@ from tuneoff.data.columns import Column
 
 __all__ = ["ask_columns", "ask_names", "ask_one", "on_terminal"]
 
-MOST_CODES = 30  # that are asked for one by one
+MOST_LABELS = 30  # that are shown, or asked for one by one
 
 
 def on_terminal() -> bool:
@@ -53,10 +53,12 @@ def ask_columns(columns: Mapping[str, Column], input: Sequence[str], answer: str
 def ask_names(words: Mapping[str, str], opaque: Collection[str]) -> dict[str, str]:
     """A name for every label: as proposed, as typed, or the label itself. opaque: labels without a proposal."""
     named = dict(words)
-    for label in opaque if len(opaque) <= MOST_CODES else ():
+    for label in opaque if len(opaque) <= MOST_LABELS else ():
         named[label] = typer.prompt(f"what the label {label} means (Enter keeps it)", default=label, show_default=False)
-    for label, name in named.items():
+    for label, name in list(named.items())[:MOST_LABELS]:
         typer.echo(f"  {label} -> {name}")
+    if len(named) > MOST_LABELS:
+        typer.echo(f"  and {len(named) - MOST_LABELS} more")
     said = typer.prompt("use these names: yes, no (the labels stay as they are), edit (name each)", default="yes")
     while said.strip().lower()[:1] not in ("y", "n", "e"):
         said = typer.prompt("type yes, no or edit", default="yes")

@@ -37,7 +37,7 @@ class LabelTokens(NamedTuple):
     def words(self) -> str:
         """All of it in one line."""
         least, most = self._ends
-        long = f"{least} to {most} tokens" if least < most else f"{most} tokens each"
+        long = f"{least} to {most} tokens" if least < most else f"{_tokens(most)} each"
         alike = len(self.alike)
         return f"{long} to {self.model}{f'; {alike} share their first one with another' if alike else ''}"
 
@@ -54,6 +54,9 @@ class LabelTokens(NamedTuple):
     def of(self, label: str) -> str:
         """3 tokens: add| to| playlist; the number alone where a token is part of a letter."""
         own = self.pieces[label]
-        number = f"{len(own)} token{'' if len(own) == 1 else 's'}"
-        shown = "|".join(own)
+        number, shown = _tokens(len(own)), "|".join(own)
         return f"{number}: {shown}" if len(own) > 1 and shown.isprintable() and "\ufffd" not in shown else number
+
+
+def _tokens(count: int) -> str:
+    return f"{count} token{'' if count == 1 else 's'}"

@@ -16,7 +16,8 @@ def test_labels_of_several_tokens_are_told():
 
 
 def test_labels_of_one_token_are_nothing_to_tell():
-    assert not LabelTokens("a model", {"joy": ("joy",), "fear": ("fear",)}).matter
+    short = LabelTokens("a model", {"joy": ("joy",), "fear": ("fear",)})
+    assert (short.matter, short.words) == (False, "1 token each to a model")
 
 
 def test_parts_of_a_letter_are_counted_only():
