@@ -11,7 +11,7 @@ STUDY = """\
 # The demo: is a sentence of a movie review positive or negative?
 version = 1
 name = "demo"
-arms = ["majority", "tfidf", "zero_shot", "few_shot", "soft_prompt_after", "lora"]
+arms = ["majority", "tfidf", "linear_probe", "zero_shot", "few_shot", "soft_prompt_after", "lora"]
 seeds = 3
 trials = 1
 

@@ -1,6 +1,7 @@
 """The contracts that every way to adapt a model is written against.
 
-Shapes: R rows, T positions, I inputs of a site, O outputs of a site, V virtual positions.
+Shapes: R rows, T positions, I inputs of a site, O outputs of a site, V virtual positions. Of a probe: R records, L
+layers, P poolings, E width of a hidden state, C labels.
 
 An adapter method is a few lines of maths at named sites (submodules) of a frozen model:
 
@@ -25,6 +26,7 @@ from tuneoff.data.record import Record
 from tuneoff.data.task import Task
 
 __all__ = [
+    "POOLINGS",
     "AdapterMethod",
     "Answerer",
     "BaselineMethod",
@@ -34,6 +36,7 @@ __all__ = [
     "KeyValues",
     "LowRank",
     "Method",
+    "ProbeMethod",
     "PromptMethod",
     "Rows",
     "Scale",
@@ -44,6 +47,9 @@ __all__ = [
 ]
 
 Tensors = dict[str, Tensor]
+
+POOLINGS = ("last", "mean")
+"what stands for a record: the state of its prompt's last token, or the mean over the record's own tokens"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -259,6 +265,34 @@ class CourseMethod(Method):
 
     def records(self) -> list[Record]:
         """What it learns from."""
+        raise NotImplementedError
+
+
+class ProbeMethod(Method):
+    """Learns to choose a label from hidden states of the frozen model, without a gradient through it."""
+
+    family: ClassVar[str] = "probing"
+    uses_weights: ClassVar[bool] = True
+
+    def reads(self, layers: int) -> tuple[int, ...]:
+        """Which layers of a model of so many it looks at, counted from 1, in rising order; the same once it is fitted.
+
+        Layer 0 would be the embeddings; the last one's states stand behind the model's final norm.
+        """
+        raise NotImplementedError
+
+    def fit(
+        self, states: Tensor, layers: Sequence[int], answers: Sequence[int], labels: int
+    ) -> tuple["ProbeMethod", Tensors]:
+        """Itself with what was chosen written into its knobs, and what it learned.
+
+        states: [R, L, P, E] of training records; layers: those of L; P as in POOLINGS. answers: each record's label,
+        counted from 0. The same states give the same result.
+        """
+        raise NotImplementedError
+
+    def scores(self, states: Tensor, layers: Sequence[int], p: Mapping[str, Tensor]) -> Tensor:
+        """[R, C] log-probabilities of the labels."""
         raise NotImplementedError
 
 

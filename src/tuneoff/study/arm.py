@@ -5,6 +5,7 @@
     lora -> soft_prompt             the first is trained, then frozen and active while the second is trained
     few_shot + lora                 a prompt method gives the text, a trained method learns on it
     instruction_tuning -> lora      first on a mixture of other tasks, then on the person's
+    linear_probe                    learns from hidden states of the model as it is; it may stand behind a prompt
     {name = "mine", adapter = "folder"}     trained elsewhere, and only scored; model = "folder" for weights
 
 No method knows that it is combined.
@@ -25,6 +26,7 @@ from tuneoff.models.adapt import (
     BaselineMethod,
     CourseMethod,
     Method,
+    ProbeMethod,
     PromptMethod,
     TrainedMethod,
     WeightMethod,
@@ -74,7 +76,7 @@ class Stage:
 class Arm:
     """A candidate. prompt: gives the text. stages: what is trained, in order. baseline: needs no model.
 
-    given: what was trained elsewhere and is only scored.
+    given: what was trained elsewhere and is only scored. probe: what learns from the model's hidden states.
     """
 
     name: str
@@ -83,11 +85,12 @@ class Arm:
     baseline: Part | None = None
     given: Given | None = None
     calibrated: bool = False
+    probe: Part | None = None
 
     @property
     def parts(self) -> list[Part]:
         """All methods in it, prompt first."""
-        own = [part for part in (self.prompt, self.baseline) if part]
+        own = [part for part in (self.prompt, self.baseline, self.probe) if part]
         return own + [p for stage in self.stages for p in ([stage.course] if stage.course else []) + list(stage.parts)]
 
     @property
@@ -96,6 +99,7 @@ class Arm:
         if self.given:
             return "trained elsewhere"
         trained = [stage.course or part for stage in self.stages for part in stage.parts]
+        trained += [self.probe] if self.probe else []
         own_prompt = self.prompt is not None and self.prompt.name != DEFAULT_PROMPT
         if len(trained) + own_prompt > 1:
             return COMBINATION
@@ -119,6 +123,11 @@ class Arm:
             tuned=elsewhere or trains,
             random=self.random,
         )
+
+    @property
+    def learns(self) -> bool:
+        """Whether the training records leave more in it than a text."""
+        return bool(self.stages or self.probe)
 
     @property
     def frozen(self) -> bool:
@@ -164,7 +173,8 @@ class Arm:
             return part and Part(part.name, change(part))
 
         stages = tuple(Stage(tuple(map(changed, s.parts)), changed(s.course)) for s in self.stages)
-        return replace(self, prompt=changed(self.prompt), baseline=changed(self.baseline), stages=stages)
+        own = {name: changed(getattr(self, name)) for name in ("prompt", "baseline", "probe")}
+        return replace(self, stages=stages, **own)
 
     def content(self) -> list:
         """What it does, for its key; the name it goes by is not in it, nor are names of files."""
@@ -238,7 +248,7 @@ def parse_arm(entry: str | Mapping[str, Any], methods: Mapping[str, Mapping[str,
         name = name or (given.path if given else None)
     else:
         name = given = None
-    stages, prompt, baseline = [], None, None
+    stages, prompt, baseline, probe = [], None, None, None
     for words in [stage.split("+") for stage in entry.split("->")]:
         parts = [
             _part(word.strip(), {**methods.get(word.strip(), {}), **own.pop(word.strip(), {})}, where) for word in words
@@ -248,20 +258,24 @@ def parse_arm(entry: str | Mapping[str, Any], methods: Mapping[str, Mapping[str,
         baseline = (
             _only([p for p in parts if isinstance(p.method, BaselineMethod)], entry, "baselines", where) or baseline
         )
+        probe = _only([p for p in parts if isinstance(p.method, ProbeMethod)], entry, "probes", where) or probe
         stages += _stages(parts, entry, where)
     if own:
         raise ConfigError(
             f"unknown key {next(iter(own))!r} in arm {entry!r}", where=where, allowed=["name", "use", entry]
         )
-    if given and (stages or baseline):
+    if given and (stages or baseline or probe):
         raise ConfigError(
             f"an {given.kind} that was trained elsewhere is only scored", where=where, found=entry, fix="use a prompt"
         )
-    if baseline and (stages or prompt):
+    if baseline and (stages or prompt or probe):
         raise ConfigError(f"{baseline.name} stands alone", where=where, found=entry)
+    if probe and stages:
+        fix = f'make two arms of it: "{probe.name}" and the rest'
+        raise ConfigError(f"{probe.name} reads the model as it came", where=where, found=entry, fix=fix)
     if not baseline and prompt is None:
         prompt = _part(DEFAULT_PROMPT, methods.get(DEFAULT_PROMPT, {}), where)
-    return Arm(name=name or entry, prompt=prompt, stages=tuple(stages), baseline=baseline, given=given)
+    return Arm(name=name or entry, prompt=prompt, stages=tuple(stages), baseline=baseline, given=given, probe=probe)
 
 
 def calibrated_twin(arm: Arm) -> Arm:

@@ -27,7 +27,8 @@ from tuneoff.data.shapes import Shape
 from tuneoff.data.task import Task
 from tuneoff.engine.attach import Adapter, Worn, site_key
 from tuneoff.engine.examples import Lengths
-from tuneoff.models.adapt import AdapterMethod, WeightMethod
+from tuneoff.engine.hidden import Own
+from tuneoff.models.adapt import AdapterMethod, ProbeMethod, WeightMethod
 from tuneoff.models.base import Base
 
 __all__ = ["Tuned", "TunedPart", "bundle_columns", "check_bundle", "freed", "load_tuned", "save_tuned", "tensors_of"]
@@ -39,11 +40,15 @@ AS_THE_MODEL = Lengths()
 
 @dataclass(frozen=True, slots=True)
 class TunedPart:
-    """A trained method. tensors: {site: {name: tensor}} of an adapter, {"": {weight name: tensor}} of weights."""
+    """A method that learned. tensors: {site: {name: tensor}} of an adapter, {"": {name: tensor}} of weights or a probe.
+
+    own: of a probe, which tokens of a prompt are the record's.
+    """
 
     name: str
-    method: AdapterMethod | WeightMethod
+    method: AdapterMethod | WeightMethod | ProbeMethod
     tensors: dict[str, dict[str, Tensor]]
+    own: Own | None = None
 
     def adapter(self, base: Base) -> Adapter:
         sites = tuple(base.sites(self.method.roles))
@@ -78,6 +83,16 @@ class Tuned:
     columns: Shape = A_TEXT
     lengths: Lengths = AS_THE_MODEL
     base: dict = field(default_factory=dict)
+
+    @property
+    def probe(self) -> TunedPart | None:
+        """What scores the labels by hidden states, and not by what the model would write; None where nothing does."""
+        return next((part for part in self.parts if isinstance(part.method, ProbeMethod)), None)
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether the model computes what it did before."""
+        return all(isinstance(part.method, ProbeMethod) for part in self.parts)
 
     @contextmanager
     def worn(self, base: Base) -> Iterator[Worn]:
@@ -164,7 +179,8 @@ def save_tuned(tuned: Tuned, folder: Path, base: Base) -> int:
         again = [other.name for other in tuned.parts[:number]].count(part.name)
         word = _file_word(part.name) + (f"-{again + 1}" if again else "")
         _save_peft(part, folder / "peft" / word, base, tuned.base)
-        parts.append({"method": part.name, "knobs": part.method.model_dump(mode="json"), "file": file})
+        own = {"own": part.own._asdict()} if part.own else {}
+        parts.append({"method": part.name, "knobs": part.method.model_dump(mode="json"), "file": file, **own})
     write_text(folder / "prompt.json", json.dumps(tuned.prompt.as_dict(), ensure_ascii=False, indent=1))
     facts = {
         "version": VERSION,
@@ -253,11 +269,11 @@ def _load_part(folder: Path, part: dict, own_code: bool) -> TunedPart:
             fix="open it through the folder of the run that made it",
         )
     method = plugins.load("methods", part["method"]).build(part["knobs"], str(folder / "bundle.json"))
-    tensors: dict[str, dict[str, Tensor]] = {"": {}} if isinstance(method, WeightMethod) else {}
+    tensors: dict[str, dict[str, Tensor]] = {} if isinstance(method, AdapterMethod) else {"": {}}
     for name, tensor in load_file(file).items():
         site, _, own = name.rpartition("/")
         tensors.setdefault(site, {})[own] = tensor
-    return TunedPart(part["method"], method, tensors)
+    return TunedPart(part["method"], method, tensors, Own(**part["own"]) if "own" in part else None)
 
 
 def _part_file(folder: Path, part: dict) -> Path:

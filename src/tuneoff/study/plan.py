@@ -25,6 +25,7 @@ METRICS = {
     "text": ("token_f1", "exact_match", "rouge_l", "chrf", "nll"),
 }
 BASELINES = ("majority", "tfidf")  # stand in every choice table: what any model must beat
+PROBE = "linear_probe"  # stands there too, where weights may be looked at: it costs one forward pass a record
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,7 +119,7 @@ class Plan:
         if arm.baseline:
             return 0.01 * len(self.data.train)
         if not arm.stages:
-            return float(len(self.data.validation))
+            return float(len(self.data.validation) + (len(self.data.train) if arm.probe else 0))
         *before, last = arm.stages
         return sum(self._work(stage, LAST, raced=False) for stage in before) + self._work(last, rung, raced)
 
@@ -166,18 +167,19 @@ def make_plan(spec: StudySpec) -> Plan:
 
 
 def _with_rows_that_always_stand(arms: Sequence[Arm], kind: str, spec: StudySpec, where: str) -> list[Arm]:
-    """Baselines first; behind each untuned prompt of a choice, its calibrated twin."""
+    """Baselines and the probe first; behind each untuned prompt of a choice, its calibrated twin."""
     if kind != "choice":
-        needless = [arm.name for arm in arms if arm.baseline]
+        needless = [arm.name for arm in arms if arm.baseline or arm.probe]
         if needless:
             raise ConfigError(f"{needless[0]} needs a choice of labels, and the answers are free text", where=where)
         return list(arms)
     named = {arm.name for arm in arms}
-    always = [parse_arm(name, spec.methods, where) for name in BASELINES if name not in named]
+    standing = BASELINES if spec.decision.no_weights_access else (*BASELINES, PROBE)
+    always = [parse_arm(name, spec.methods, where) for name in standing if name not in named]
     rows = []
     for arm in [*always, *arms]:
         rows.append(arm)
-        if not (arm.baseline or arm.stages or arm.given):
+        if not (arm.baseline or arm.learns or arm.given):
             rows.append(calibrated_twin(arm))
     return rows
 
@@ -228,7 +230,7 @@ def _check_templates(arms: Sequence[Arm], spec: StudySpec, data: Data) -> None:
 def _named(arm: Arm) -> list[Part]:
     """The methods that take their knobs from the study file; what a course trains has the course's."""
     trained = [part for stage in arm.stages for part in ([stage.course] if stage.course else stage.parts)]
-    return [part for part in (arm.prompt, arm.baseline, *trained) if part]
+    return [part for part in (arm.prompt, arm.baseline, arm.probe, *trained) if part]
 
 
 def _task(spec: StudySpec, data: Data) -> Task:

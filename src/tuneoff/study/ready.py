@@ -19,6 +19,7 @@ from tuneoff.models.adapt import Answerer
 from tuneoff.models.base import Base
 from tuneoff.study.bundle import Tuned
 from tuneoff.study.lengths import check_asked
+from tuneoff.study.probing import scorer_of
 
 __all__ = ["Answers", "Ready", "ReadyBaseline", "asked_record", "asked_records"]
 
@@ -65,7 +66,8 @@ class Ready:
         with self.tuned.worn(self.base) as worn:
             self._check_lengths(records, worn.taken)
             examples = encode(self.base, self.tuned.prompt, records, reserve=worn.taken, **self.tuned.lengths._asdict())
-            answers = answer_examples(worn, self.tuned.task, examples, prior=self.tuned.prior, known=False)
+            prior, scorer = self.tuned.prior, scorer_of(self.tuned)
+            answers = answer_examples(worn, self.tuned.task, examples, prior=prior, scorer=scorer, known=False)
         cut = filter(None, [shortened(examples), cut_answers(answers, self.tuned.task.max_answer_tokens)])
         return Answers([answer.text for answer in answers], "; ".join(cut))
 

@@ -47,6 +47,7 @@ from tuneoff.study.given import given_tuned
 from tuneoff.study.lengths import MOST_NEW_TOKENS, longest_answer
 from tuneoff.study.outcome import Outcome, Point, Split, points_of
 from tuneoff.study.plan import Plan
+from tuneoff.study.probing import Pooled, PooledOnce, learn, scorer_of
 
 __all__ = ["Fitted", "Worker"]
 
@@ -92,6 +93,7 @@ class Worker:
         self.task = replace(plan.task, max_answer_tokens=0 if plan.task.kind == "choice" else _with_some_room(longest))
         self.lengths = Lengths(plan.spec.train.max_length, plan.spec.data.too_long, longest)
         self._scores: dict[str, Tensor] = {}
+        self._pooled = PooledOnce()
         self._checked: dict[str, list[list[Answer]]] = {}  # of each check of this process, one behind the other
         self._embedding_rms = base.embedding_rms  # of the base as it was, not as tuned
 
@@ -134,7 +136,7 @@ class Worker:
     def _finish(self, job: Job, tuned: Tuned, curves: Sequence[Trained]) -> Fitted:
         """From what was trained to validation outcomes and a saved bundle."""
         began = time.perf_counter()
-        tuned = self._calibrated(job, tuned)
+        tuned = self._probed(job, self._calibrated(job, tuned), self.plan.data.train)
         answered = self._answers(tuned, self.plan.data.validation, self._best_checked(job, curves))
         size = save_tuned(tuned, self.place(job), self.base)
         cost = Cost(
@@ -314,6 +316,17 @@ class Worker:
             scores = label_scores(worn, self.task, examples, cache=self.cache, scorer=self._score)
         return replace(tuned, prior=tuple(label_prior(scores)))
 
+    def _probed(self, job: Job, tuned: Tuned, train: Sequence[Record], pooled: Pooled | None = None) -> Tuned:
+        """With what the arm's probe learns from training records, if it has one. pooled: what gives it their states."""
+        if job.arm.probe is None:
+            return tuned
+        known = {record.id for record in self.unseen(job, tuned.prompt)}
+        chosen = [at for at, record in enumerate(train) if record.id in known]
+        with Worn(self.base) as worn:
+            examples = self.encode(tuned.prompt, train)
+            part = learn(job.arm.probe, worn, examples, self.task.labels, pooled or self._pooled, chosen)
+        return replace(tuned, task=replace(tuned.task, normalise="none"), parts=(*tuned.parts, part))
+
     def _best_checked(self, job: Job, curves: Sequence[Trained]) -> list[Answer]:
         """The answers at the check whose tensors are kept; none where another process has them."""
         checked = self._exact_checked(job)
@@ -327,10 +340,11 @@ class Worker:
 
     def _answers(self, tuned: Tuned, records: Sequence[Record], known: Sequence[Answer] = ()) -> Answered:
         """known: the answers, where they were given already."""
+        scorer = scorer_of(tuned, self._pooled) or self._score
         with tuned.worn(self.base) as worn:
             examples = self.encode(tuned.prompt, records, worn.taken)
             answers = list(known) or answer_examples(
-                worn, self.task, examples, cache=self.cache, prior=tuned.prior, scorer=self._score
+                worn, tuned.task, examples, cache=self.cache, prior=tuned.prior, scorer=scorer
             )
         prompt_tokens = worn.taken + sum(len(example.prompt) for example in examples) / len(examples)
         cut = filter(None, [shortened(examples), cut_answers(answers, self.task.max_answer_tokens)])

@@ -12,6 +12,7 @@ import numpy as np
 from tuneoff.data.prompt import Prompt
 from tuneoff.data.record import Record
 from tuneoff.engine.attach import Worn
+from tuneoff.engine.hidden import own_tokens
 from tuneoff.evaluation.memorisation import Answered, copied, memorised
 from tuneoff.evaluation.metric import Metric
 from tuneoff.evaluation.rewording import BUILT_IN, Wording, in_own_words
@@ -24,6 +25,7 @@ from tuneoff.study.axes.sizes import BATCHES, Taken
 from tuneoff.study.bundle import Tuned
 from tuneoff.study.outcome import AxisRow, Outcome
 from tuneoff.study.plan import Plan, instruction
+from tuneoff.study.probing import scorer_of
 from tuneoff.study.work import Worker
 
 __all__ = ["GROUPS", "Artifact", "Beside", "axis_row", "unknown"]
@@ -87,7 +89,11 @@ class Artifact:
     def _served(self, served: Served, batch: int) -> list[AxisRow]:
         table = served._asdict()
         n = table.pop("requests")
-        return [AxisRow(job=self.job.key, name=f"{name}_{batch}", value=value, n=n) for name, value in table.items()]
+        rows = [AxisRow(job=self.job.key, name=f"{name}_{batch}", value=value, n=n) for name, value in table.items()]
+        if self.tuned.probe is None:
+            return rows
+        (silent,) = unknown(self.job, [f"tokens_per_s_{batch}"], "it chooses a label and writes nothing").rows
+        return [silent if row.name == silent.name else row for row in rows]
 
     def rewording(self) -> Beside:
         asked = [wording(self.tuned.prompt, self.records) for wording in _wordings(self.plan)]
@@ -122,9 +128,9 @@ class Artifact:
 
     def _ask(self, prompt: Prompt, records: Sequence[Record]) -> Answered:
         examples = self.worker.encode(prompt, records, self.worn.taken)
-        prior = self.tuned.prior
-        answers = answer_examples(self.worn, self.worker.task, examples, cache=self.worker.cache, prior=prior)
-        return Answered(examples, answers)
+        own = None if prompt == self.tuned.prompt else own_tokens([example.prompt for example in examples])
+        how = {"cache": self.worker.cache, "prior": self.tuned.prior, "scorer": scorer_of(self.tuned, own=own)}
+        return Answered(examples, answer_examples(self.worn, self.tuned.task, examples, **how))
 
     def _rows(self, answered: Answered) -> Rows:
         pairs = zip(answered.answers, answered.examples)
@@ -160,6 +166,7 @@ def _wordings(plan: Plan) -> list[Wording]:
 def _not_trained_here(job: Job) -> str:
     if job.arm.given:
         return "it was trained elsewhere, on records that are not known here"
-    if not job.arm.stages:
+    if not job.arm.learns:
         return "nothing was trained"
-    return "" if any(stage.course is None for stage in job.arm.stages) else "it was trained on other tasks alone"
+    own = job.arm.probe or any(stage.course is None for stage in job.arm.stages)
+    return "" if own else "it was trained on other tasks alone"

@@ -23,12 +23,13 @@ DRAWN = 3  # passes that the base's own texts take once, to be written and read
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ArmCost:
-    """record_s: to answer one. prompt_s: to run a request's prompt. trained: whether it has drift, and training records
-    that it may know."""
+    """record_s: to answer one. prompt_s: to run a request's prompt. drifts: whether the model is changed. learned:
+    whether there are training records that it may know."""
 
     record_s: float
     prompt_s: float
-    trained: bool
+    drifts: bool
+    learned: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ def _records_s(asked: MeasureSpec, costs: Sequence[ArmCost], records: int) -> fl
     if not records:
         return 0.0
     return sum(
-        (1 + wordings + (asked.memorisation and cost.trained)) * (records + STARTING) * cost.record_s for cost in costs
+        (1 + wordings + (asked.memorisation and cost.learned)) * (records + STARTING) * cost.record_s for cost in costs
     )
 
 
@@ -124,5 +125,5 @@ def _serving_s(costs: Sequence[ArmCost], batch: int) -> float:
 
 
 def _retention_s(costs: Sequence[ArmCost], forward_s: float) -> float:
-    passes = sum(cost.trained for cost in costs)
+    passes = sum(cost.drifts for cost in costs)
     return (passes + DRAWN * bool(passes)) * retention.TEXTS * retention.TOKENS * forward_s

@@ -69,7 +69,8 @@ def _cost(plan: Plan, row: JobRow, forward_s: float) -> ArmCost:
     return ArmCost(
         record_s=row.cost.score_s / len(plan.data.test),
         prompt_s=(row.cost.prompt_tokens or 0.0) * forward_s,
-        trained=bool(plan.arm(row.arm).stages),
+        drifts=bool(plan.arm(row.arm).stages),
+        learned=plan.arm(row.arm).learns,
     )
 
 
@@ -150,7 +151,7 @@ class Axes:
 
     def _retention(self, job: Job, tuned: Tuned) -> Beside:
         (name,) = GROUPS["retention"]
-        if not tuned.parts:
+        if tuned.unchanged:
             return Beside([AxisRow(job=job.key, name=name, value=0.0, why="the model is unchanged")])
         base = self.worker.base
         nats = drift(base, self.own_texts, lambda: tuned.worn(base))

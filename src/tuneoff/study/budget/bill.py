@@ -111,7 +111,7 @@ class Bill:
         if asked.rewordings:
             count = asked.rewordings if isinstance(asked.rewordings, int) else len(asked.rewordings)
             seconds += again_s + count * asked_s
-        if asked.memorisation and arm.stages:
+        if asked.memorisation and arm.learns:
             seconds += asked_s
         if asked.retention and arm.stages:
             seconds += self._retention()

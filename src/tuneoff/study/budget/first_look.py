@@ -38,6 +38,7 @@ LOAD_S = 10.0
 TRAINED = 2.2  # a trained token, in tokens forward
 STEP, ROW = 10.0, 1.2  # a step of writing and each of its rows, in tokens forward
 ROOM = 1.25  # of the longest training answer
+PROBE_S = 10.0  # to fit a probe on states that are there
 UNTUNED = 1.5  # times as much is written without training
 TEMPLATE = 20  # tokens of a chat's own
 POSITIONS = 8192  # that are written together
@@ -94,7 +95,7 @@ def assumed_rates(plan: Plan, forward_s: float) -> Rates:
             records=tuple(plan.lesson(stage) for stage in arm.stages),
             tokens=(own + fmean(answers),) * len(arm.stages),
             token_s=(TRAINED * forward_s,) * len(arm.stages),
-            start_s=1.0,
+            start_s=1.0 + (PROBE_S + len(train) * own * forward_s if arm.probe else 0.0),
             shared_s=text_tokens(plan.task.instruction) * forward_s,
             record_s=0.0 if arm.baseline else (own + tree) * forward_s,
             writing=_writing(own, answers, forward_s, learns) if plan.data.kind == "text" else None,

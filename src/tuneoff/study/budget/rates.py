@@ -12,9 +12,13 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple, TypeVar
+
+import torch
+from torch import Tensor
 
 from tuneoff.core.identity import content_hash
 from tuneoff.data.prompt import Prompt
@@ -25,6 +29,7 @@ from tuneoff.engine.examples import Example, shared_start
 from tuneoff.engine.learner import Check, Trained
 from tuneoff.engine.train import Trainee
 from tuneoff.evaluation.run import right_answer_losses
+from tuneoff.models.adapt import POOLINGS
 from tuneoff.models.base import Base
 from tuneoff.study.arm import Arm, Job, Part, Stage
 from tuneoff.study.budget.writing import Writing, lengths_of, measure_writing, rows_at_once
@@ -42,6 +47,7 @@ FEWEST, MOST = 2, 16  # records of a look
 BOTH_WAYS = 3.0  # a forward and a backward pass, in forward passes
 TIMES = ("before_s", "took_s", "forward_s")  # of Rates
 SEEN = 16  # records at most whose answers tell how long an arm that was not trained writes
+NOISE = 100  # records that a probe is fitted on here, for the time that it takes
 SHORT = 48  # tokens: most of those answers are no longer
 
 Item = TypeVar("Item")
@@ -240,7 +246,7 @@ class Probe(Worker):
         looks = self._looks
         spent = sum(look.seconds + look.asides * look.rate.aside_s for look in looks)
         start_s = max(0.0, looks[0].ended - began - spent) / len(looks)
-        return [replace(look.rate, start_s=start_s) for look in looks]
+        return [replace(look.rate, start_s=start_s + look.rate.start_s) for look in looks]
 
     def _trainee(self, *given) -> Trainee:
         return replace(super()._trainee(*given), raced=True)  # a point a step, whose seconds are read
@@ -257,22 +263,38 @@ class Probe(Worker):
     def _close(self, job: Job, rung: int, tuned: Tuned, curves: Sequence[Trained]) -> Fitted:
         """Instead of finishing the job: save, load and answer with what it has, by the clock."""
         ended = time.perf_counter()
+        tuned, fit_s = self._probed_on_noise(job, tuned)
+        answering = self._answering(tuned)
+        read_s = len(self.plan.data.train) * answering["record_s"] if job.arm.probe else 0.0
         lessons = [self._lessons[job.key, number] for number in range(len(curves))]
         keep_s = _seconds(lambda: save_tuned(tuned, self.place(job), self.base))
         rate = ArmRate(
             records=tuple(lesson.records for lesson in lessons),
             tokens=tuple(lesson.tokens for lesson in lessons),
             token_s=tuple(_step_s(curve) / lesson.looked_at for curve, lesson in zip(curves, lessons)),
+            start_s=fit_s + read_s,
             aside_s=self._aside_s(job),
             keep_s=keep_s,
             open_s=_seconds(lambda: self.tuned(job)),
             peak_bytes=self._peak(curves),
-            **self._answering(tuned),
+            **answering,
             writing=self._writing(job, tuned),
         )
         seconds, asides = sum(curve.seconds for curve in curves), sum(len(curve.points) for curve in curves)
         self._looks.append(Look(ended, seconds, asides, rate))
         return Fitted(outcomes=[])
+
+    def _probed_on_noise(self, job: Job, tuned: Tuned) -> tuple[Tuned, float]:
+        """With the arm's probe fitted on states of noise, and the seconds that all training records would take; 0 where
+        the arm has none. How long reading them takes, answering tells."""
+        if job.arm.probe is None:
+            return tuned, 0.0
+        records = self.plan.data.train[:NOISE]
+        noise = torch.Generator().manual_seed(0)
+        noisy = partial(_noise, width=self.base.width, generator=noise)
+        began = time.perf_counter()
+        tuned = self._probed(job, tuned, records, noisy)
+        return tuned, (time.perf_counter() - began) * len(self.plan.data.train) / len(records)
 
     def _aside_s(self, job: Job) -> float:
         """To write the state of the job's last stage once more."""
@@ -291,7 +313,7 @@ class Probe(Worker):
         records = spread(self.plan.data.validation, self.few, _length)
         self.cache, self._scores = ContextCache(self.cache.budget_bytes, self.base.device), {}
         with tuned.worn(self.base) as worn:
-            kept = worn.text_is_frozen
+            kept = worn.text_is_frozen and tuned.probe is None
             examples = self.encode(tuned.prompt, records, worn.taken)
             shared, own = _positions(examples, worn.taken)
         first_s = _seconds(lambda: self._answers(tuned, records))
@@ -328,6 +350,11 @@ def spread(items: Sequence[Item], count: int, length: Callable[[Item], int]) -> 
     ranked = sorted(items, key=length)
     count = min(count, len(ranked))
     return [ranked[int((at + 0.5) * len(ranked) / count)] for at in range(count)]
+
+
+def _noise(_, prompts, layers, __, *, width: int, generator: torch.Generator) -> Tensor:
+    """In the place of hidden states."""
+    return torch.randn(len(prompts), len(layers), len(POOLINGS), width, generator=generator)
 
 
 def _step_s(curve: Trained) -> float:

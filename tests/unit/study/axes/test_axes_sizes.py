@@ -5,8 +5,8 @@ import pytest
 from tuneoff.study.axes.sizes import ArmCost, Taken, asked_for, fit_figures, needed
 from tuneoff.study.spec import DecisionSpec, MeasureSpec
 
-LORA = ArmCost(record_s=1.0, prompt_s=0.5, trained=True)
-PROMPT = ArmCost(record_s=1.0, prompt_s=0.5, trained=False)
+LORA = ArmCost(record_s=1.0, prompt_s=0.5, drifts=True, learned=True)
+PROMPT = ArmCost(record_s=1.0, prompt_s=0.5, drifts=False, learned=False)
 NO_LIMIT = DecisionSpec()
 FORWARD_S = 0.01
 SERVING = 2 * (1.0 + 2 * 0.5)
