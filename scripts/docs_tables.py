@@ -79,7 +79,7 @@ def _methods() -> str:
         number = cls.paper.removeprefix("arXiv ")
         paper = f"[{cls.paper}](https://arxiv.org/abs/{number})" if cls.paper else ""
         rows.append([f"[`{name}`](#{name})", cls.family, paper])
-    order = {"baseline": 0, "prompting": 1, "prompt tuning": 2, "parameter-efficient fine-tuning": 3}
+    order = {"baseline": 0, "prompting": 1, "probing": 2, "prompt tuning": 3, "parameter-efficient fine-tuning": 4}
     return _table(["method", "family", "paper"], sorted(rows, key=lambda row: (order.get(row[1], 9), row[0])))
 
 

@@ -28,7 +28,8 @@ PENALTIES = (1e-3, 1e-2, 1e-1, 1.0)
 FOLDS = 5
 MOST_CHOSEN_ON = 1000  # records: more would change the choice little, and take long
 STEPS = 300  # of the solver at most
-EXACT, ROUGH = 1e-4, 1e-2  # its tolerance: of what is kept, and of the many that are only compared
+EXACT = 1e-4  # its tolerance for what is kept
+ROUGH = 1e-2  # and for the many that are only compared
 LEAST = float(np.log(1e-12))  # a label that training never showed has no finite loss
 
 

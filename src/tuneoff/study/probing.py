@@ -1,13 +1,14 @@
 """Probes at work: what they learn from records, and how they answer.
 
-    part = learn(Part("linear_probe", LinearProbe()), worn, examples, ("anger", "joy"), pooled)
+    tuned = learn(tuned, Part("linear_probe", LinearProbe()), base, examples, ids, pooled)
     scorer_of(tuned, pooled)(worn, prompts, answers)     [records, labels] log-probabilities
 
 A probe reads hidden states of the bare base. They are computed once for a study: whoever asks for the same prompts and
 layers again gets the same numbers.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 
 from torch import Tensor
 
@@ -16,6 +17,7 @@ from tuneoff.engine.attach import Worn
 from tuneoff.engine.examples import Example
 from tuneoff.engine.hidden import Own, own_tokens, pooled_states
 from tuneoff.evaluation.run import Scorer
+from tuneoff.models.base import Base
 from tuneoff.study.arm import Part
 from tuneoff.study.bundle import Tuned, TunedPart
 
@@ -39,21 +41,20 @@ class PooledOnce:
 
 
 def learn(
-    part: Part,
-    worn: Worn,
-    examples: Sequence[Example],
-    labels: Sequence[str],
-    pooled: Pooled,
-    chosen: Sequence[int] | None = None,
-) -> TunedPart:
-    """A probe fitted on training records. chosen: the places of those that it learns from; None: all."""
-    prompts = [example.prompt for example in examples]
-    own, layers = own_tokens(prompts), part.method.reads(worn.base.layers)
-    states = pooled(worn, prompts, layers, own)
-    chosen = list(range(len(examples))) if chosen is None else list(chosen)
+    tuned: Tuned, part: Part, base: Base, examples: Sequence[Example], known: Collection[str], pooled: Pooled
+) -> Tuned:
+    """An arm with its probe fitted on training records. known: ids of those that it learns from; the states of all are
+    read, so that jobs that learn from fewer share them."""
+    prompts, labels = [example.prompt for example in examples], tuned.task.labels
+    own, layers = own_tokens(prompts), part.method.reads(base.layers)
+    with Worn(base) as worn:
+        states = pooled(worn, prompts, layers, own)
+    chosen = [at for at, example in enumerate(examples) if example.record.id in known]
     answers = [labels.index(examples[at].record.target) for at in chosen]
     method, tensors = part.method.fit(states[chosen], layers, answers, len(labels))
-    return TunedPart(part.name, method, {"": tensors}, own)
+    made = TunedPart(part.name, method, {"": tensors}, own)
+    # a probe's scores are of labels, whatever their length
+    return replace(tuned, task=replace(tuned.task, normalise="none"), parts=(*tuned.parts, made))
 
 
 def scorer_of(tuned: Tuned, pooled: Pooled = pooled_states, own: Own | None = None) -> Scorer | None:

@@ -320,12 +320,8 @@ class Worker:
         """With what the arm's probe learns from training records, if it has one. pooled: what gives it their states."""
         if job.arm.probe is None:
             return tuned
-        known = {record.id for record in self.unseen(job, tuned.prompt)}
-        chosen = [at for at, record in enumerate(train) if record.id in known]
-        with Worn(self.base) as worn:
-            examples = self.encode(tuned.prompt, train)
-            part = learn(job.arm.probe, worn, examples, self.task.labels, pooled or self._pooled, chosen)
-        return replace(tuned, task=replace(tuned.task, normalise="none"), parts=(*tuned.parts, part))
+        examples, own = self.encode(tuned.prompt, train), self.unseen(job, tuned.prompt)
+        return learn(tuned, job.arm.probe, self.base, examples, {record.id for record in own}, pooled or self._pooled)
 
     def _best_checked(self, job: Job, curves: Sequence[Trained]) -> list[Answer]:
         """The answers at the check whose tensors are kept; none where another process has them."""

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tests.tiny_arms import RECORDS, TASK, tiny_base
+from tiny_arms import RECORDS, TASK, tiny_base
 from tuneoff.data.prompt import Prompt
 from tuneoff.engine.attach import Worn
 from tuneoff.engine.examples import encode

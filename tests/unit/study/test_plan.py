@@ -30,14 +30,24 @@ def test_a_choice_table_holds_the_baselines_and_the_calibrated_twins(tmp_path):
     assert names(made) == [
         "majority",
         "tfidf",
+        "linear_probe",
         "zero_shot",
         "zero_shot (calibrated)",
         "few_shot",
         "few_shot (calibrated)",
         "lora",
     ]
-    assert [arm.calibrated for arm in made.arms] == [False, False, False, True, False, True, False]
+    assert [arm.calibrated for arm in made.arms] == [False, False, False, False, True, False, True, False]
     assert made.families["tfidf"] == "baseline"
+    assert made.families["linear_probe"] == "probing"
+
+
+def test_no_probe_stands_where_weights_may_not_be_looked_at(tmp_path):
+    made = plan(tmp_path, ["zero_shot"], decision={"no_weights_access": True})
+    assert "linear_probe" not in names(made)
+    asked = plan(tmp_path, ["zero_shot", "linear_probe"], decision={"no_weights_access": True})
+    assert "linear_probe" in names(asked)
+    assert "linear_probe" not in [arm.name for arm in asked.racing]
 
 
 def test_a_baseline_that_is_asked_for_stands_once(tmp_path):
@@ -129,6 +139,7 @@ def test_settings_and_seeds(tmp_path):
     assert {arm.name: len(made.settings[arm.name]) for arm in made.arms if not arm.calibrated} == {
         "majority": 1,
         "tfidf": 1,
+        "linear_probe": 1,
         "zero_shot": 1,
         "few_shot": 3,
         "lora": 3,

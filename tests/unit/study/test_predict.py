@@ -46,7 +46,9 @@ def test_records_without_answers_are_read(run, questions):
     assert {record.target for record in records} == {""}
 
 
-@pytest.mark.parametrize("arm", ["", "zero_shot", "zero_shot (calibrated)", "lora", "majority", "tfidf"])
+@pytest.mark.parametrize(
+    "arm", ["", "zero_shot", "zero_shot (calibrated)", "lora", "linear_probe", "majority", "tfidf"]
+)
 def test_every_arm_answers_records_without_answers(run, questions, arm):
     answers = answer_records(run, arm, read_questions(run, questions).records)
     assert len(answers) == 6
