@@ -25,7 +25,8 @@ def inspect(
 
     spec = read_spec(study)
     made = make_plan(spec)
-    names = [each.name for each in made.arms if not each.baseline]
+    asked = [each for each in made.arms if not each.baseline]
+    names = [each.name for each in sorted(asked, key=lambda each: each.probe is not None)]  # a probe trains no token
     if arm and arm not in names:
         raise ConfigError(f"no arm {arm!r} with a model", where=study, allowed=names, fix=nearest(arm, names) or None)
     chosen = made.arm(arm or names[0])

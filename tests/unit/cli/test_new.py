@@ -44,7 +44,7 @@ def test_the_study_file_reads_back_and_its_data_load(tmp_path, capsys):
         "label",
     )
     assert (spec.data.kind, spec.metric, spec.metrics, spec.seeds) == ("choice", "accuracy", ["macro_f1"], 3)
-    assert spec.arms == ["majority", "tfidf", "zero_shot", "few_shot", "soft_prompt_after", "lora"]
+    assert spec.arms == ["majority", "tfidf", "linear_probe", "zero_shot", "few_shot", "soft_prompt_after", "lora"]
     assert load(spec).labels == ("lost", "other", "refund")
     said = capsys.readouterr().out
     assert "columns  text -> label" in said

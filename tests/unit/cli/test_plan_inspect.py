@@ -35,7 +35,8 @@ def test_the_plan(study):
     assert "lora 2 2 3 parameter-efficient fine-tuning" in rows
     assert "few_shot 2 2 - prompting" in rows
     assert "majority 1 1 - baseline" in rows
-    assert "13 jobs: every trial with one seed" in text
+    assert "linear_probe 1 1 - probing" in rows
+    assert "14 jobs: every trial with one seed" in text
     assert f"next  tuneoff inspect {study}  (see what is trained)\n      tuneoff run {study}" in text
 
 

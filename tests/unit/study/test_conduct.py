@@ -57,6 +57,7 @@ def test_the_verdict_is_written_with_everything_beside_it(finished):
     assert set(arms) == {
         "majority",
         "tfidf",
+        "linear_probe",
         "zero_shot",
         "zero_shot (calibrated)",
         "few_shot",
@@ -309,7 +310,7 @@ def test_what_the_watch_is_told(base, tmp_path):
     study = Study(tmp_path, base)
     study.conduct(("zero_shot", "lora"), seeds=1)
     assert (study.told.phases[0], study.told.phases[-1]) == ("loading model", "judging")
-    assert study.told.jobs[:3] == ["majority", "tfidf", "zero_shot"]
+    assert study.told.jobs[:4] == ["majority", "tfidf", "linear_probe", "zero_shot"]
     assert "test: lora, seed 1" in study.told.jobs
     assert (3, 3, None) in study.told.steps
     assert any(value is not None for _, _, value in study.told.steps)

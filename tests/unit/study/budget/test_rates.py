@@ -119,7 +119,17 @@ def test_arms_that_take_equally_long_share_a_rate(tmp_path):
     keys = {arm.name: rate_key(arm) for arm in plan.arms}
     assert keys["zero_shot"] == keys["zero_shot (calibrated)"]
     assert keys["lora"] == keys["quick"]
-    assert len(set(keys.values())) == 5  # two baselines, one prompt, two widths
+    assert len(set(keys.values())) == 6  # two baselines, the probe, one prompt, two widths
+
+
+def test_a_probe_is_given_time_to_read_all_records_and_to_learn(base, tmp_path):
+    plan = plan_of(tmp_path, "zero_shot")
+    rates = measure_rates(plan, base, tmp_path / "run")
+    prompt, probe = rates.of(plan.arm("zero_shot")), rates.of(plan.arm("linear_probe"))
+    assert probe.start_s > prompt.start_s + len(plan.data.train) * probe.record_s
+    assert probe.record_s > 0
+    assert probe.first_s == 0  # nothing is kept of what it reads
+    assert probe.token_s == ()
 
 
 def test_an_arm_that_breaks_is_given_no_time(base, tmp_path, monkeypatch):
