@@ -1,6 +1,7 @@
 """Their side of `hand_tuned`: tuning with `peft` and a plain PyTorch loop, as a competent person writes it.
 
-    "labels"        the loss of a causal language model on the label's words behind the text and a short cue;
+    "labels"        the loss of a causal language model on the label's words, behind a short system message and the
+                    text in the model's chat template (a model without one: behind the text and "Label:");
                     the answer is the label with the largest summed log-probability
     "classifier"    a classification head on the last token (peft's SEQ_CLS)
 
@@ -23,16 +24,16 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, log_softmax
 
 from benchmarks.hand_tuned_sets import Drawn, Row
+from tuneoff.models.quiet import quiet
 
 if TYPE_CHECKING:
     from transformers import DynamicCache
 
 __all__ = ["Setting", "Words", "run"]
 
-CUE = "\nLabel:"
+SYSTEM, CUE = "Classify the text.", "\nLabel:"
 BATCH, WARM_UP = 8, 10
 SCORED = 16  # records scored together
-LONGEST = 256  # tokens of a text that are read
 IGNORED = -100
 
 
@@ -59,7 +60,8 @@ def run(setting: Setting, data: Drawn, folder: Path, dtype: torch.dtype) -> dict
 
     folder: of the model."""
     torch.manual_seed(setting.seed)
-    words = (Words if setting.head == "labels" else Classifier)(setting, data, folder, dtype)
+    with quiet():
+        words = (Words if setting.head == "labels" else Classifier)(setting, data, folder, dtype)
     began, cpu = time.perf_counter(), time.process_time()
     losses = _trained(words, setting, words.items(data.train))
     took = {"train_s": time.perf_counter() - began, "train_cpu_s": time.process_time() - cpu}
@@ -86,8 +88,8 @@ class Words:
 
         self.tokenizer = AutoTokenizer.from_pretrained(folder)
         self.names = data.labels
-        self.labels = [self._ids(f" {label}") for label in data.labels]
-        self.cue = self._ids(CUE)
+        space = "" if self.tokenizer.chat_template else " "
+        self.labels = [self._ids(space + label) for label in data.labels]
         self.net = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
         new = "cache" in signature(self.net.forward).parameters  # its name from transformers 5.24 on
         self.cache_keyword = "cache" if new else "past_key_values"
@@ -97,7 +99,7 @@ class Words:
         return [each for each in self.model.parameters() if each.requires_grad]
 
     def items(self, rows: Sequence[Row]) -> list[Item]:
-        return [Item(self._text(row.text) + self.cue, self.names.index(row.label)) for row in rows]
+        return [Item(self._prompt(row.text), self.names.index(row.label)) for row in rows]
 
     def loss(self, batch: Sequence[Item]) -> Tensor:
         rows = [item.prompt + self.labels[item.label] for item in batch]
@@ -128,8 +130,11 @@ class Words:
         lost = cross_entropy(logits.flatten(0, 1), wanted.flatten(), reduction="none")
         return -lost.view(records, len(self.labels), -1).sum(dim=2)
 
-    def _text(self, text: str) -> list[int]:
-        return self.tokenizer(text, truncation=True, max_length=LONGEST).input_ids
+    def _prompt(self, text: str) -> list[int]:
+        if not self.tokenizer.chat_template:
+            return self.tokenizer(text + CUE).input_ids
+        messages = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": text}]
+        return self._ids(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
 
     def _ids(self, text: str) -> list[int]:
         return self.tokenizer(text, add_special_tokens=False).input_ids
@@ -142,7 +147,7 @@ class Classifier(Words):
         from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
         self.tokenizer = AutoTokenizer.from_pretrained(folder)
-        self.names, self.cue = data.labels, []
+        self.names = data.labels
         self.pad = self.tokenizer.pad_token_id
         if self.pad is None:
             self.pad = self.tokenizer.eos_token_id
@@ -157,6 +162,9 @@ class Classifier(Words):
 
     def scores(self, batch: Sequence[Item]) -> Tensor:
         return log_softmax(self._logits(batch), dim=-1)
+
+    def _prompt(self, text: str) -> list[int]:
+        return self.tokenizer(text).input_ids
 
     def _logits(self, batch: Sequence[Item]) -> Tensor:
         ids, mask = _padded([item.prompt for item in batch], self.pad)

@@ -74,10 +74,10 @@ def test_the_loop_learns(method, head, folder, model):
     assert len(line["validation"]) == len(data.validation)
 
 
-@pytest.mark.parametrize("architecture", ["llama", "gemma3"])
+@pytest.mark.parametrize(("architecture", "chat"), [("llama", True), ("gemma3", False)])
 @pytest.mark.parametrize("method", ["lora", "prompt_tuning"])
-def test_labels_behind_a_kept_prompt_score_as_whole_rows_do(architecture, method, data, tmp_path):
-    model = save_tiny(tmp_path / "tiny", architecture)
+def test_labels_behind_a_kept_prompt_score_as_whole_rows_do(architecture, chat, method, data, tmp_path):
+    model = save_tiny(tmp_path / "tiny", architecture, chat=chat)
     words = Words(Setting(method, "labels", 1e-2, 1), data, model, torch.float32)
     item = words.items(data.test)[0]
     words.model.eval()
