@@ -45,14 +45,27 @@ class Run:
         return key
 
     def arm(
-        self, name, right, *, seeds=1, answers=None, validation=None, unscored=(), cost=None, metric="accuracy", trial=0
+        self,
+        name,
+        right,
+        *,
+        seeds=1,
+        answers=None,
+        validation=None,
+        unscored=(),
+        cost=None,
+        metric="accuracy",
+        trial=0,
+        progress=None,
     ):
-        """right: [seeds][records] scores, or a share that is right on the first records."""
+        """right: [seeds][records] scores, or a share that is right on the first records. progress: of every seed, or
+        a list."""
         matrix = self._matrix(right, seeds)
         for seed, scores in enumerate(matrix):
             key = self.job(name, seed, trial)
             price = cost or Cost(prompt_tokens=TOKENS.get(name, 45.0), artifact_bytes=1000, train_s=10.0)
-            self.ledger.finish(key, price, _checked(key, metric, validation[seed]) if validation else [])
+            told = progress[seed] if isinstance(progress, list) else progress
+            self.ledger.finish(key, price, _checked(key, metric, validation[seed]) if validation else [], told)
             rows = [
                 Outcome(
                     job=key,

@@ -6,10 +6,12 @@ from pathlib import Path
 
 from tuneoff.core.cost import Cost
 from tuneoff.report.folder import LEDGER, VERDICT
-from tuneoff.study.outcome import JobRow, Outcome, Point
+from tuneoff.study.outcome import JobRow, Outcome, Point, Progress
 from tuneoff.study.store import Ledger
 from tuneoff.study.verdict.judgement import Change, Contrast, Standing, Verdict
 
+FLAT = Progress(state="flat", gain=0.0, upper=0.004, steps=4)
+IMPROVING = Progress(state="improving", gain=0.05, upper=0.06, steps=4, more_steps=120, more_s=240.0)
 NASTY = "<script>alert('owned')</script>"
 
 TUNED = {"uses_weights": True, "trains": True, "tuned": True, "random": True}
@@ -106,12 +108,12 @@ def unfinished(folder: Path) -> Path:
     return folder
 
 
-def finished(folder: Path, judged: Verdict | None = None) -> Path:
-    """A run folder with its ledger and its verdict."""
+def finished(folder: Path, judged: Verdict | None = None, early: bool = False) -> Path:
+    """A run folder with its ledger and its verdict. early: the trained arm stopped before its curve was flat."""
     ledger = Ledger(folder / LEDGER, create=True)
     for arm, answers in ANSWERS.items():
         for seed in range(3 if arm == "lora" else 1):
-            _job(ledger, arm, seed, answers)
+            _job(ledger, arm, seed, answers, IMPROVING if early else FLAT)
     ledger.add_job(JobRow(key="full-0", arm="full", trial=0, seed=0, status="planned"))
     ledger.fail("full-0", "out of memory at the first step")
     ledger.close()
@@ -119,17 +121,22 @@ def finished(folder: Path, judged: Verdict | None = None) -> Path:
     return folder
 
 
-def _job(ledger: Ledger, arm: str, seed: int, answers: list[str]) -> None:
+def _job(ledger: Ledger, arm: str, seed: int, answers: list[str], ended: Progress) -> None:
     key = f"{arm}-{seed}"
     ledger.add_job(JobRow(key=key, arm=arm, trial=0, seed=seed, status="planned"))
     ledger.start(key)
-    ledger.finish(key, COSTS[arm], [_outcome(key, "validation", at, said) for at, said in enumerate(answers)])
+    checked = [_outcome(key, "validation", at, said) for at, said in enumerate(answers)]
+    ledger.finish(key, COSTS[arm], checked, ended if arm == "lora" else None)
     ledger.finish_test(key, COSTS[arm], [_outcome(key, "test", 90 + at, said) for at, said in enumerate(answers)])
     if arm == "lora":
         for step, (loss, value) in enumerate([(1.4, 0.5), (0.9, 0.7 + 0.01 * seed), (0.7, None), (0.6, 0.8)], start=1):
-            ledger.add_point(
-                Point(job=key, step=step, records=125 * step, train_loss=loss, value=value, seconds=9.0 * step)
-            )
+            _point(ledger, key, step, loss, value)
+
+
+def _point(ledger: Ledger, job: str, step: int, loss: float, value: float | None) -> None:
+    """The learning rate falls from the third step on."""
+    seen = {"records": 125 * step, "likelihood": 0.2 * step, "decaying": step > 2, "seconds": 9.0 * step}
+    ledger.add_point(Point(job=job, step=step, train_loss=loss, value=value, **seen))
 
 
 def _outcome(job: str, split: str, at: int, said: str) -> Outcome:

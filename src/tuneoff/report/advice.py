@@ -9,7 +9,7 @@ from tuneoff.report.words import count, seconds, size
 from tuneoff.study.advice.advice import Advice
 from tuneoff.study.advice.factors import Alignment, Compared, Control, Estimate, Factors, Prompted, Quantity, Uniqueness
 from tuneoff.study.advice.opinion import Opinion, per_cent
-from tuneoff.study.verdict.words import title
+from tuneoff.study.verdict.phrases import title
 
 __all__ = ["factor_lines", "order_lines", "reason_lines"]
 

@@ -76,7 +76,10 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """One job's learning curve: after so many training records, nats per trained token, and the validation figure."""
+    """One job's learning curve: after so many training records, nats per trained token, and on validation the figure
+    and the mean likelihood of the right answer. decaying: whether the learning rate was falling. unfinished: it
+    stopped before it was flat.
+    """
 
     arm: str
     trial: int
@@ -84,6 +87,9 @@ class Curve:
     records: tuple[int, ...]
     loss: tuple[float | None, ...]
     value: tuple[float | None, ...]
+    likelihood: tuple[float | None, ...]
+    decaying: tuple[bool, ...]
+    unfinished: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +202,7 @@ def facts(
         beside=beside([row.standing for row in rows], jobs, ledger.axes(), measure),
         spent=_spent(ledger, jobs, verdict.facts),
         commands=_commands(folder, study_file(ledger, folder), verdict.recommended, jobs),
-        next=_next(folder, study_file(ledger, folder), verdict.recommended, jobs),
+        next=_next(folder, study_file(ledger, folder), verdict, jobs),
         errors=_errors(verdict, answers, texts),
         advised=_advised(folder, verdict),
         forecast=compare(ledger),
@@ -252,6 +258,9 @@ def _curves(ledger: Ledger, jobs: Sequence[JobRow]) -> tuple[Curve, ...]:
             tuple(point.records for point in points[job.key]),
             tuple(point.train_loss for point in points[job.key]),
             tuple(point.value for point in points[job.key]),
+            tuple(point.likelihood for point in points[job.key]),
+            tuple(point.decaying for point in points[job.key]),
+            job.progress is not None and not job.progress.finished,
         )
         for job in jobs
         if points[job.key]
@@ -355,14 +364,15 @@ def _commands(folder: Path, study_file: Path, recommended: str | None, jobs: Seq
     return tuple(lines)
 
 
-def _next(
-    folder: Path, study_file: Path, recommended: str | None, jobs: Sequence[JobRow]
-) -> tuple[tuple[str, str], ...]:
+def _next(folder: Path, study_file: Path, verdict: Verdict, jobs: Sequence[JobRow]) -> tuple[tuple[str, str], ...]:
     run = shlex.quote(str(folder))
+    again = f"tuneoff run {shlex.quote(str(study_file))} --out {run}"
     lines = []
     if any(job.status == "failed" for job in jobs):
-        lines.append(("retry", f"tuneoff run {shlex.quote(str(study_file))} --out {run} --retry-failed"))
-    if recommended:
+        lines.append(("retry", f"{again} --retry-failed"))
+    if verdict.unfinished:
+        lines.append(("go on", f"{again}   (first a larger budget, or more epochs under [train])"))
+    if verdict.recommended:
         lines.append(("next", f"tuneoff predict {run} YOUR_RECORDS.jsonl"))
     if (folder / "best").is_dir():
         lines.append(("artifact", str(folder / "best")))

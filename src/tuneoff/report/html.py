@@ -34,7 +34,17 @@ KEYS = {
     "paths": "Fast paths",
 }
 "what keys of the verdict's facts are called where their own name is the program's"
-SAID_ELSEWHERE = ("up", "finalists", "constant", "smallest_visible", "unchecked", "front", "trials", "sizes")
+SAID_ELSEWHERE = (
+    "up",
+    "finalists",
+    "constant",
+    "smallest_visible",
+    "unchecked",
+    "front",
+    "trials",
+    "unfinished",
+    "sizes",
+)
 
 
 def write_report(folder: Path, texts: Mapping[str, tuple[str, str]] | None = None, out: Path | None = None) -> Path:
@@ -66,7 +76,7 @@ def page(facts: Facts) -> str:
         measure=facts.measure,
         costs=COSTS,
         tables=tables(facts),
-        marks={row.mark: marks(decision)[row.mark] for row in facts.judged},
+        marks={row.mark: marks(facts.verdict)[row.mark] for row in facts.judged},
         measured_on=_measured_on(facts.verdict.facts),
         contents=_contents(facts),
         chooses=chooses(decision),

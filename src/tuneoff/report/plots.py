@@ -5,7 +5,7 @@ theme before it draws. Names are escaped, because plotly reads HTML in its texts
 
     standings(facts)      one dot an arm with its 95 % interval, the best at the top
     quality(facts)        one figure a cost: the metric against it, on a log axis that keeps a place for 0
-    curves(facts)         validation and training loss after so many records, one line a job
+    curves(facts)         figure and likelihood on validation and training loss after so many records, one line a job
     sizes(facts)          validation by number of training records, one line a family, with 95 % intervals
 """
 
@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from textwrap import wrap
 
-from tuneoff.report.facts import Axis, Facts, Point, Row
+from tuneoff.report.facts import Axis, Curve, Facts, Point, Row
 from tuneoff.report.words import COSTS, Measure, marks
 
 __all__ = ["curves", "quality", "sizes", "standings"]
@@ -28,7 +28,7 @@ DASHES = ("solid", "dash", "dot", "dashdot")
 
 
 def standings(facts: Facts) -> dict:
-    said = marks(facts.verdict.facts["decision"])
+    said = marks(facts.verdict)
     traces = [
         _dots([row for row in facts.judged if row.mark == mark], mark, said[mark], facts.measure)
         for mark in COLOURS
@@ -88,7 +88,7 @@ def quality(facts: Facts) -> list[dict]:
 
 def _against(axis: Axis, facts: Facts) -> dict:
     measure, write = facts.measure, COSTS[axis.key].write
-    said = marks(facts.verdict.facts["decision"])
+    said = marks(facts.verdict)
     zero, ticks = _log_ticks([point.cost for point in axis.points])
     places = {value: write(value) for value in ticks} | ({zero: "0"} if zero else {})
     low, high = math.log10(min(places)), math.log10(max(places))
@@ -185,12 +185,14 @@ def _log_ticks(costs: Sequence[float]) -> tuple[float | None, list[float]]:
 
 
 def curves(facts: Facts) -> list[dict]:
-    """The views of the learning curves: validation figure first, then training loss; those that have points."""
-    loss = Measure("training loss", up=False)
+    """The views of the learning curves: on validation the figure, then the likelihood; training loss. Those that have
+    points."""
+    loss, likely = Measure("training loss", up=False), Measure("likelihood", up=True)
     return [
         {"name": name, "figure": figure}
         for name, field, measure in (
             (f"{facts.measure.title} on validation", "value", facts.measure),
+            ("likelihood of right answers on validation", "likelihood", likely),
             ("training loss", "loss", loss),
         )
         if (figure := _view(facts, name, field, measure))["data"]
@@ -209,9 +211,11 @@ def _view(facts: Facts, name: str, field: str, measure: Measure) -> dict:
 def _lines(facts: Facts, arms: Sequence[str], field: str, measure: Measure) -> Iterable[dict]:
     named = set()
     for curve in facts.curves:
-        points = [(x, y) for x, y in zip(curve.records, getattr(curve, field), strict=True) if y is not None]
-        if not points:
+        kept = [at for at, y in enumerate(getattr(curve, field)) if y is not None]
+        if not kept:
             continue
+        points = [(curve.records[at], getattr(curve, field)[at]) for at in kept]
+        marks, remarks = _events(curve, kept)
         name = escape(curve.arm)
         who = f"{name}, seed {curve.seed + 1}" + (f", trial {curve.trial + 1}" if curve.trial else "")
         yield {
@@ -227,11 +231,23 @@ def _lines(facts: Facts, arms: Sequence[str], field: str, measure: Measure) -> I
                 "width": 2,
                 "dash": DASHES[curve.trial % len(DASHES)],
             },
-            "marker": {"size": 6},
-            "hovertext": [f"{who}<br>{x} records: {measure.figure(y)}" for x, y in points],
+            "marker": {"size": [6 if mark == "circle" else 10 for mark in marks], "symbol": marks},
+            "hovertext": [f"{who}<br>{x} records: {measure.figure(y)}{told}" for (x, y), told in zip(points, remarks)],
             "hoverinfo": "text",
         }
         named.add(name)
+
+
+def _events(curve: Curve, kept: Sequence[int]) -> tuple[list[str], list[str]]:
+    """The symbol of each point that is drawn, and what is said at it: where the decay began, and an end too early."""
+    symbols, remarks = ["circle"] * len(kept), [""] * len(kept)
+    falling = [place for place, at in enumerate(kept) if curve.decaying[at]]
+    if falling:
+        began = max(falling[0] - 1, 0)
+        symbols[began], remarks[began] = "diamond", "<br>the learning rate falls from here on"
+    if curve.unfinished:
+        symbols[-1], remarks[-1] = "circle-open", remarks[-1] + "<br>stopped before the curve was flat"
+    return symbols, remarks
 
 
 def _level(facts: Facts) -> dict:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from tuneoff.report.beside import FIGURES, BesideTable
 from tuneoff.report.facts import Facts, Row
 from tuneoff.report.words import COSTS, DASH, kind, probability, seconds
-from tuneoff.study.verdict.judgement import Contrast
+from tuneoff.study.verdict.judgement import Contrast, Verdict
 
 __all__ = ["Cell", "Grid", "Line", "tables"]
 
@@ -91,7 +91,12 @@ def _result(row: Row, facts: Facts, *, weighed: bool) -> Line:
     score = [Cell(DASH if one.score is None else f"{one.score:.2f}")] * weighed
     cells = [Cell(measure.figure(one.mean)), Cell(measure.interval(one.low, one.high), doubt), *score]
     cells += [Cell(COSTS[key].write(one.cost.get(key))) for key in RESULT_COSTS]
-    return Line(one.arm, (*cells, Cell(str(one.seeds))), row.mark, CHIPS.get(row.mark, ""), one.family)
+    return Line(one.arm, (*cells, Cell(str(one.seeds))), row.mark, _chip(row, facts.verdict), one.family)
+
+
+def _chip(row: Row, verdict: Verdict) -> str:
+    so_far = " so far" if row.mark == "recommended" and verdict.so_far else ""
+    return ", ".join(filter(None, (CHIPS.get(row.mark, "") + so_far, "unfinished" * row.standing.unfinished)))
 
 
 def _status(status: str) -> str:

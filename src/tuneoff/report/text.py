@@ -64,7 +64,9 @@ def open_table(*heads: str, arms: str = "arm") -> Table:
 
 def _head(facts: Facts) -> Text:
     verdict = facts.verdict
-    pick = Text.assemble("Recommended: ", (verdict.recommended or "no arm", "bold green"))
+    pick = Text.assemble(
+        f"{'So far' if verdict.so_far else 'Recommended'}: ", (verdict.recommended or "no arm", "bold green")
+    )
     name = Text(f"{verdict.study}   ", style="bold") if verdict.study else Text()
     return Text.assemble("\n", name, pick, "\n\n", verdict.answer)
 
@@ -79,7 +81,7 @@ def _standings(facts: Facts) -> Table:
     for row in facts.rows:
         cells = _cells(row, facts) + [_unread(row)] * unread + [_score(row)] * weighed
         name = Table.grid(padding=(0, 1, 0, 0))
-        name.add_row(SIGNS[row.mark], Text(row.standing.arm))
+        name.add_row(SIGNS[row.mark], Text(f"{row.standing.arm}{', unfinished' * row.standing.unfinished}"))
         table.add_row(name, *(Text(cell) for cell in cells), style=STYLES[row.mark])
     return table
 
@@ -101,9 +103,10 @@ def _score(row: Row) -> str:
 
 
 def _legend(facts: Facts) -> Text:
+    told = LEGEND | ({"recommended": "recommended so far"} if facts.verdict.so_far else {})
     found = [mark for mark in LEGEND if any(row.mark == mark for row in facts.rows)]
     better = "" if facts.measure.up else "less is better"
-    return Text("   ".join([*(f"{SIGNS[mark]} {LEGEND[mark]}" for mark in found), *([better] if better else []), ""]))
+    return Text("   ".join([*(f"{SIGNS[mark]} {told[mark]}" for mark in found), *([better] if better else []), ""]))
 
 
 def _caveats(facts: Facts) -> RenderableType:

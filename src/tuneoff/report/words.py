@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from tuneoff.study.verdict.judgement import Contrast
-from tuneoff.study.verdict.words import amount, title
+from tuneoff.study.verdict.judgement import Contrast, Verdict
+from tuneoff.study.verdict.phrases import amount, title
 
 __all__ = [
     "CHOSEN",
@@ -136,13 +136,15 @@ LEAST = {
 }
 
 
-def marks(decision: Mapping) -> dict[str, str]:
+def marks(verdict: Verdict) -> dict[str, str]:
     """What each mark of an arm means, under the preference of a study."""
+    decision, so_far = verdict.facts["decision"], " so far" if verdict.unfinished else ""
     why = "the highest score of" if decision["weights"] else {"best": "the best mean of"}.get(decision["prefer"])
+    pick = "recommended so far" if verdict.so_far else "recommended"
     return {
-        "recommended": f"recommended: {why or 'the cheapest of'} the arms tied for best",
+        "recommended": f"{pick}: {why or 'the cheapest of'} the arms tied for best",
         "winner": "tied for best: no other arm is shown to beat it",
-        "tested": "beaten by another arm",
+        "tested": f"beaten by another arm{so_far}",
         "out": "no test figure",
     }
 

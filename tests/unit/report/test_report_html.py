@@ -170,6 +170,17 @@ def test_scores_and_ruled_out_arms(tmp_path):
     assert re.search(r"limits: max_artifact_mb</th><td>5</td>", text)
 
 
+def test_an_unfinished_arm_has_a_badge_and_the_heading_is_one_so_far(tmp_path):
+    rows = verdict().standings
+    soft = standing("soft_prompt", 0.7, training="unknown")
+    judged = verdict(standings=(rows[0], soft, *rows[1:]), facts={**verdict().facts, "unfinished": ["soft_prompt"]})
+    text = write_report(finished(tmp_path, judged)).read_text(encoding="utf-8")
+    assert '<h1>So far <span class="arm">lora</span></h1>' in text
+    assert '<span class="chip">recommended so far</span>' in text
+    assert '<span class="chip">unfinished</span>' in text
+    assert "beaten by another arm so far" in text
+
+
 def test_all_right_answers_of_a_record_are_shown():
     from tuneoff.data.record import Record
     from tuneoff.report.folder import texts_of

@@ -85,10 +85,27 @@ def test_no_zero_on_an_axis_that_has_none(made):
 
 
 def test_curves_leave_gaps_out_and_name_an_arm_once(made):
-    value, loss = plots.curves(made)
+    value, likely, loss = plots.curves(made)
     assert value["figure"]["data"][0]["x"] == [125, 250, 500]
-    assert loss["figure"]["data"][0]["x"] == [125, 250, 375, 500]
+    assert loss["figure"]["data"][0]["x"] == likely["figure"]["data"][0]["x"] == [125, 250, 375, 500]
+    assert likely["figure"]["data"][0]["y"] == [pytest.approx(20.0 * step) for step in (1, 2, 3, 4)]
     assert [line["showlegend"] for line in value["figure"]["data"]] == [True, False, False]
+
+
+def test_where_the_decay_began_and_an_end_too_early_are_marked(made, tmp_path):
+    for view in plots.curves(made):
+        line = view["figure"]["data"][0]
+        assert line["marker"]["symbol"][1] == "diamond"
+        assert line["hovertext"][1].endswith("the learning rate falls from here on")
+        assert set(line["marker"]["symbol"][2:]) == {"circle"}
+    (tmp_path / "early").mkdir()
+    finished(tmp_path / "early", early=True)
+    early = facts(read_verdict(tmp_path / "early"), open_ledger(tmp_path / "early"), folder=tmp_path)
+    for view in plots.curves(early):
+        line = view["figure"]["data"][0]
+        assert (line["marker"]["symbol"][1], line["marker"]["symbol"][-1]) == ("diamond", "circle-open")
+        assert line["hovertext"][-1].endswith("stopped before the curve was flat")
+        go.Figure(coloured(view["figure"]))
 
 
 def test_dotted_line_is_the_best_arm_that_is_not_tuned(made):

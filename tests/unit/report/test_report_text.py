@@ -1,6 +1,7 @@
 """The verdict in the terminal: one screen of 80 columns, no colour; and all that stands behind it."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -79,6 +80,30 @@ def test_a_column_for_unreadable_answers_only_where_there_are_some(tmp_path):
     rows = (standing("lora", 0.812), standing("few_shot", 0.741))
     (tmp_path / "clean").mkdir()
     assert " readable" not in painted(tmp_path / "clean", verdict(standings=rows, contrasts=()))
+
+
+def early(**more):
+    """lora and few_shot tie, and lora was not finished."""
+    rows = verdict().standings
+    lora = replace(rows[0], training="improving", more_steps=120, more_s=240.0)
+    facts_ = {**verdict().facts, "unfinished": ["lora"]}
+    table = {"standings": (lora, *rows[1:]), "winners": ("few_shot", "lora"), "recommended": "few_shot"}
+    return verdict(**{**table, "facts": facts_, **more})
+
+
+def test_an_unfinished_arm_is_marked_and_the_recommendation_is_one_so_far(tmp_path, monkeypatch):
+    text = painted(shown_folder(tmp_path, monkeypatch), early())
+    assert "So far: few_shot" in text
+    assert "Recommended: few_shot" not in text
+    assert "> recommended so far   * tied for best" in text
+    assert any(line.startswith("* lora, unfinished ") for line in text.splitlines())
+    assert "go on     tuneoff run run/study.toml --out run   (first a larger budget, or more epochs under" in text
+
+
+def test_an_unfinished_arm_that_is_recommended_stays_so(tmp_path):
+    text = painted(tmp_path, early(winners=("lora",), recommended="lora"))
+    assert "Recommended: lora" in text
+    assert "lora, unfinished" in text
 
 
 def test_names_are_no_markup(tmp_path):

@@ -20,7 +20,7 @@ from tuneoff.core.files import write_text
 from tuneoff.study.advice.factors import Factors, Prompted
 from tuneoff.study.advice.opinion import Leaning, Opinion, first_opinion, per_cent
 from tuneoff.study.verdict.judgement import Standing, Verdict
-from tuneoff.study.verdict.words import amount, gap
+from tuneoff.study.verdict.phrases import amount, gap
 
 __all__ = ["ADVICE", "Advice", "advise", "compare_opinion", "read_advice", "write_advice"]
 
@@ -90,6 +90,9 @@ def _of_the_first(family: str | None, verdict: Verdict, best: Mapping[str, Stand
     own, top = best[family], next(iter(best.values()))
     rivals = [row for other, row in best.items() if other != family and row.arm in verdict.winners]
     if own.arm not in verdict.winners:
+        if own.unfinished:
+            behind = f"{_gap(verdict, top, own)} behind {top.arm} ({top.family}) so far"
+            return f"The rules recommended {family}. That is open: {own.arm} had not come to its end, and is {behind}."
         ahead = f"{top.arm} ({top.family}) is {_gap(verdict, top, own)} ahead of {own.arm}, the best of it"
         return f"The rules recommended {family}. That was wrong: {ahead}."
     if not rivals:
@@ -106,8 +109,9 @@ def _of_the_first(family: str | None, verdict: Verdict, best: Mapping[str, Stand
 
 
 def _of_the_leanings(opinion: Opinion, verdict: Verdict, best: Mapping[str, Standing]) -> list[str]:
-    """How many held, and each that did not."""
-    checked = [lean for lean in opinion.leanings if lean.weight and lean.family in best]
+    """How many held, and each that did not. An arm that is unfinished and behind says nothing of either yet."""
+    told = {family for family, row in best.items() if row.arm in verdict.winners or not row.unfinished}
+    checked = [lean for lean in opinion.leanings if lean.weight and lean.family in told]
     failed = [lean for lean in checked if (lean.weight > 0) != (best[lean.family].arm in verdict.winners)]
     if not checked:
         return []

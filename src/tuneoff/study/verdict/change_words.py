@@ -4,21 +4,22 @@ few_shot is 1.2 points ahead of lora as measured, which is open: about 900 more 
 is shown to be ahead, lora is no longer recommended.
 zero_shot (60.3 %) is preferred if a prompt token costs 1.5 points or more; it is measurably worse than lora.
 Without max_latency_ms = 100, full would be recommended.
+lora had not come to its end: about 120 more steps, 4 minutes, would tell. To go on: a larger budget, ...
 """
 
 from tuneoff.stats.power import More
 from tuneoff.study.verdict.judgement import Change, Standing, Verdict
+from tuneoff.study.verdict.phrases import amount, gap
 from tuneoff.study.verdict.price import AXES
 from tuneoff.study.verdict.settling import settling
-from tuneoff.study.verdict.words import amount, gap
+from tuneoff.study.verdict.unfinished import more
 
 __all__ = ["told"]
 
 
 def told(change: Change, verdict: Verdict) -> str:
     """One change of this verdict."""
-    words = {"evidence": _evidence, "price": _price, "limit": _limit, "dropped": _dropped, "left out": _left_out}
-    return words[change.kind](change, verdict)
+    return WORDS[change.kind](change, verdict)
 
 
 def _evidence(change: Change, verdict: Verdict) -> str:
@@ -51,7 +52,8 @@ def _standing(change: Change, verdict: Verdict) -> str:
     best, up = verdict.recommended, verdict.facts["up"]
     if change.sure:
         better = (_row(verdict, change.arm).mean > _row(verdict, best).mean) == up
-        return f"it is measurably {'better' if better else 'worse'} than {best}"
+        so_far = " so far" if change.arm in verdict.unfinished or best in verdict.unfinished else ""
+        return f"it is measurably {'better' if better else 'worse'} than {best}{so_far}"
     kinds = [one.kind for one in verdict.contrasts if {one.a, one.b} == {change.arm, best}]
     if not kinds:
         return f"it was not tested against {best}"
@@ -69,9 +71,25 @@ def _dropped(change: Change, verdict: Verdict) -> str:
     return f"{change.arm} left the race before the test ({change.detail}), so it was not compared."
 
 
+def _unfinished(change: Change, verdict: Verdict) -> str:
+    needs = more([_row(verdict, change.arm)])
+    means = f": {needs}, would tell" if needs else ""
+    return f"{change.arm} had not come to its end{means}. To go on: {change.detail}."
+
+
 def _left_out(change: Change, verdict: Verdict) -> str:
     return f"A larger budget would have room for more: {change.detail.rstrip('.')}."
 
 
 def _row(verdict: Verdict, name: str) -> Standing:
     return next(row for row in verdict.standings if row.arm == name)
+
+
+WORDS = {
+    "unfinished": _unfinished,
+    "evidence": _evidence,
+    "price": _price,
+    "limit": _limit,
+    "dropped": _dropped,
+    "left out": _left_out,
+}

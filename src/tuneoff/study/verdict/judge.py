@@ -32,6 +32,7 @@ from tuneoff.study.verdict.measured import Measured, measure
 from tuneoff.study.verdict.pools import seed_floors
 from tuneoff.study.verdict.price import score
 from tuneoff.study.verdict.standing import axes_by_arm, blank, further, ruled_out, standing
+from tuneoff.study.verdict.unfinished import changes_of, open_arms
 from tuneoff.study.verdict.words import words
 
 __all__ = ["judge", "read_verdict", "write_verdict"]
@@ -65,6 +66,7 @@ def judge(
     limits = held([*case.rows.values(), *missing], decision)
     decided = case.decided([name for name in case.rows if name not in limits.out])
     rows = [_last(row, limits.out) for row in [*_ranked(case, limits.out), *missing]]
+    unfinished = open_arms(rows, limits.out)
     verdict = Verdict(
         metric=metric,
         winners=decided.winners,
@@ -75,7 +77,7 @@ def judge(
         study=study,
         test_opened=int(ledger.meta("test_opened") or 0),
         unscored=unscored,
-        changes=changes(case, decided, missing, left_out(ledger.events())),
+        changes=(*changes_of(unfinished), *changes(case, decided, missing, left_out(ledger.events()))),
         facts={
             "task": task.name,
             "kind": task.kind,
@@ -87,6 +89,7 @@ def judge(
             "decision": _preference(decision),
             "unchecked": limits.unchecked,
             "front": decided.front,
+            "unfinished": unfinished,
             "trials": _trials(rows),
             "sizes": {},
         },

@@ -18,7 +18,10 @@ class Standing(Traits):
     not run or unscored; a tested arm's `why` tells of seeds that failed or were not run. unreadable: share of answers
     that could not be read. trials: settings tried. cost: the columns of core/cost.py, means over seeds. axes: figures
     beside quality by name (study/axes/take.py), means over seeds. others: the further metrics' means by name. score:
-    quality minus weighted costs, where the study has weights and all these costs are known.
+    quality minus weighted costs, where the study has weights and all these costs are known. training: flat, improving
+    or unknown, whether its curve had come to its end (study/outcome.py: Progress), the worst of its tested seeds; empty
+    where nothing was trained. more_steps / more_s: about how many more optimiser steps of a seed would tell, and their
+    seconds; 0 where flat.
     """
 
     arm: str
@@ -42,6 +45,14 @@ class Standing(Traits):
     axes: dict = field(default_factory=dict)
     others: dict = field(default_factory=dict)
     score: float | None = None
+    training: str = ""
+    more_steps: int = 0
+    more_s: float = 0.0
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether more training could make it better: it may win, and has not lost."""
+        return self.training in ("improving", "unknown") or (self.trains and self.status == "unfinished")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,6 +89,7 @@ class Change:
     has the highest quality minus price. sure: whether its difference from the recommended arm is settled.
     kind "limit": without the limit `axis`, set at `limit`, `arm` would be recommended.
     kind "dropped": `arm` left the race before the test, and `detail` says why.
+    kind "unfinished": the training of `arm` had not come to its end; `detail` says what to type to go on.
     kind "left out": `detail` says what the budget had no room for.
     """
 
@@ -105,10 +117,10 @@ class Verdict:
     kind, up (whether more is better), margin, finalists (best first), constant (what an arm says that always says the
     same), smallest_visible (difference that a pair of finalists would show with 80 % power), decision (the limits and
     the preference that the study set), unchecked (by limit, the arms that could not be held to it), front (arms than
-    which none is better for less, cheapest first), trials (settings tried, by family and arm), sizes (curves over
-    training records and where they cross, study/curve.py), measured_on (model and numbers of records), machine (where
-    times were measured; int8: what 8 bits changed, engine/rounding.py), paths (by fast path, why it was not taken; ""
-    where it was, engine/capabilities.py).
+    which none is better for less, cheapest first), unfinished (arms whose training had not come to its end), trials
+    (settings tried, by family and arm), sizes (curves over training records and where they cross, study/curve.py),
+    measured_on (model and numbers of records), machine (where times were measured; int8: what 8 bits changed,
+    engine/rounding.py), paths (by fast path, why it was not taken; "" where it was, engine/capabilities.py).
     """
 
     metric: str
@@ -126,6 +138,16 @@ class Verdict:
     facts: dict = field(default_factory=dict)
     changes: tuple[Change, ...] = ()
     version: int = 4
+
+    @property
+    def unfinished(self) -> tuple[str, ...]:
+        """Arms that have not lost, whatever their figures."""
+        return tuple(self.facts.get("unfinished", ()))
+
+    @property
+    def so_far(self) -> bool:
+        """Whether the recommendation may change with more training alone, which can make an arm only better."""
+        return any(name != self.recommended for name in self.unfinished)
 
     @property
     def reason(self) -> str:

@@ -49,13 +49,14 @@ class Measured:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Untested:
-    """One arm that did not, and why."""
+    """One arm that did not, and why. ended: its jobs that were trained to their end all the same."""
 
     arm: str
     status: str
     why: str
     trials: int
     validation: float | None = None
+    ended: tuple[JobRow, ...] = ()
 
 
 def measure(
@@ -169,7 +170,14 @@ def _lost_seeds(jobs: list[JobRow], picked: Sequence[JobRow]) -> str:
 
 def _untested(arm, jobs: list[JobRow], picked, rows: Rows, validation: dict[str, float], up: bool) -> Untested:
     status, why = _status(jobs, picked, rows)
-    return Untested(arm=arm, status=status, why=why, trials=_trials(jobs), validation=_furthest(jobs, validation, up))
+    return Untested(
+        arm=arm,
+        status=status,
+        why=why,
+        trials=_trials(jobs),
+        validation=_furthest(jobs, validation, up),
+        ended=tuple(job for job in jobs if job.status in ("done", "dropped")),
+    )
 
 
 def _furthest(jobs: list[JobRow], validation: dict[str, float], up: bool) -> float | None:

@@ -18,6 +18,7 @@ from tuneoff.study.traits import Traits
 from tuneoff.study.verdict.figure import Sample, Scale, figure
 from tuneoff.study.verdict.judgement import Standing
 from tuneoff.study.verdict.measured import Measured, Untested, test_rows
+from tuneoff.study.verdict.unfinished import training
 
 __all__ = ["axes_by_arm", "blank", "further", "handed_over", "mean_of_known", "ruled_out", "seed_spread", "standing"]
 
@@ -46,6 +47,7 @@ def standing(arm: Measured, traits: Traits, sample: Sample, scale: Scale) -> Sta
         unreadable=arm.unreadable,
         trials=arm.trials,
         cost=_mean_cost([job.cost for job in arm.jobs]),
+        **training(arm.jobs),
     )
 
 
@@ -64,6 +66,7 @@ def blank(arm: Untested, traits: Traits, metric: str) -> Standing:
         why=arm.why,
         validation=arm.validation,
         trials=arm.trials,
+        **training(arm.ended),
     )
 
 

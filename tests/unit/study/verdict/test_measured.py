@@ -37,7 +37,7 @@ def test_an_arm_that_was_dropped_says_why_and_how_far_it_came(run):
     assert (row.status, row.why, row.mean, row.trials) == ("dropped", WORSE, None, 3)
     assert row.validation == 0.6, "the trial that came furthest, not the best of an earlier rung"
     verdict = run.verdict()
-    assert f"Not tested: dora (stopped early: {WORSE})." in verdict.reason
+    assert f"Not tested: dora (stopped early, no claim is made: {WORSE})." in verdict.reason
     assert [(one.kind, one.arm, one.detail) for one in verdict.changes] == [("dropped", "dora", WORSE)]
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from judged_run import TRAITS, Run
 from tuneoff.core.cost import Cost
+from tuneoff.study.outcome import Progress
 from tuneoff.study.verdict.change_words import told
 from tuneoff.study.verdict.price import price, quality
 
@@ -27,6 +28,7 @@ arm = st.fixed_dictionaries(
         "megabytes": st.sampled_from([0, 1, 5]),
         "latency": st.sampled_from([None, 20.0, 200.0]),
         "state": st.sampled_from(["tested", "tested", "tested", "failed", "dropped"]),
+        "training": st.sampled_from([None, None, "flat", "improving", "unknown"]),
     }
 )
 tables = st.one_of(
@@ -58,7 +60,9 @@ def judged(studied, table, margin, seed):
             drawn = (rng.random((seeds, RECORDS)) < one["share"]).astype(float)
             steady = np.arange(RECORDS) < one["share"] * RECORDS
             cost = Cost(prompt_tokens=one["tokens"], artifact_bytes=one["megabytes"] * 10**6, train_s=60.0)
-            run.arm(name, drawn if one["noisy"] else np.tile(steady, (seeds, 1)), seeds=seeds, cost=cost)
+            scores = drawn if one["noisy"] else np.tile(steady, (seeds, 1))
+            ended = Progress(state=one["training"]) if TRAITS[name].trains and one["training"] else None
+            run.arm(name, scores, seeds=seeds, cost=cost, progress=ended)
             if one["latency"] is not None:
                 run.axis(name, "first_token_ms_1", one["latency"])
         verdict = run.verdict(table, margin=margin)
@@ -79,6 +83,7 @@ def test_the_words_never_contradict_the_figures(studied, table, margin, seed):
     check_ruled_out(verdict)
     check_headline(verdict)
     check_training(verdict)
+    check_unfinished(verdict)
     check_figures(verdict)
     assert all(told(change, verdict) for change in verdict.changes)
 
@@ -106,7 +111,8 @@ def check_choice(verdict):
     else:
         ordered = [[float("inf") if part is None else part for part in price(row, decision["cost"])] for row in tied]
         assert ordered[[row.arm for row in tied].index(pick.arm)] == min(ordered)
-    assert f"Recommended: {pick.arm}" in verdict.reason or len(verdict.facts["finalists"]) == 1
+    head = "So far" if verdict.so_far else "Recommended"
+    assert f"{head}: {pick.arm}" in verdict.reason or len(verdict.facts["finalists"]) == 1
 
 
 def check_ruled_out(verdict):
@@ -154,6 +160,30 @@ def check_training(verdict):
     lone = trained and all(named[name].seed_spread == "unknown" for name in trained)
     if lone and "Do not train" in said:
         assert "Do not train for this, as far as one seed shows." in said
+
+
+AGAINST = ("Nothing here is measurably", "does not pay", "practically equal here", "Do not train", "not shown to pay")
+
+
+def check_unfinished(verdict):
+    """Whatever more training could turn over is said so far, or not at all."""
+    named, said = rows(verdict), verdict.reason
+    unfinished = [
+        row.arm for row in verdict.standings if row.training in ("improving", "unknown") and row.mean is not None
+    ]
+    assert list(verdict.unfinished) == unfinished
+    assert [one.arm for one in verdict.changes if one.kind == "unfinished"] == unfinished
+    others = [name for name in unfinished if (name,) != verdict.winners]
+    assert verdict.answer.startswith("Unfinished: ") == bool(others)
+    if unfinished:
+        assert not any(words in said for words in AGAINST)
+    if others:
+        assert " wins: " not in said
+        assert "So far" in said or len(verdict.facts["finalists"]) == 1
+    if verdict.recommended and len(verdict.facts["finalists"]) > 1:
+        later = [name for name in unfinished if name != verdict.recommended]
+        assert (f"So far: {verdict.recommended}" in said) == bool(later)
+    assert "could still rise" not in said or named[verdict.recommended].unfinished
 
 
 def _lead(verdict, a, b):

@@ -3,8 +3,8 @@
 import pytest
 
 from tuneoff.stats.power import More
+from tuneoff.study.verdict.phrases import amount, gap, title
 from tuneoff.study.verdict.settling import notes
-from tuneoff.study.verdict.words import amount, gap, title
 
 
 def test_scores_are_per_cent_and_losses_nats():
