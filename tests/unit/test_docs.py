@@ -96,7 +96,7 @@ def test_every_method_has_its_section_and_its_knobs():
 
 @pytest.mark.parametrize("cls", [Verdict, Standing, Contrast, Change, Cost], ids=lambda cls: cls.__name__)
 def test_the_keys_of_the_verdict_are_those_of_the_code(cls):
-    page = PAGES["decision" if cls is Change else "verdict"]
+    page = PAGES["decision" if cls is Change else "verdict_json"]
     lines = page.partition(f"<!-- fields: {cls.__name__} -->\n")[2].split("\n\n")[0].splitlines()
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
     assert [row[0] for row in rows] == [f"`{field.name}`" for field in fields(cls)]

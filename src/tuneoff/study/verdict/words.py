@@ -273,7 +273,8 @@ def _evidence(verdict: Verdict) -> list[str]:
     whose = listed(list(several)) if lone else "every arm that has randomness"
     counted = f" with {runs} seeds of {whose}" if several else ""
     floor = verdict.facts["smallest_visible"]
-    unseen = f"With this much data a difference below about {gap(floor or 0, more_is_better(verdict))} would mostly not show."
+    least = gap(floor or 0, more_is_better(verdict))
+    unseen = f"With this much data a difference below about {least} would mostly not show."
     left_out = "1 test record was" if verdict.unscored == 1 else f"{verdict.unscored} test records were"
     return [
         f"Measured on {tested[0].n_test} test records{counted}.",
