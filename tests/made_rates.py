@@ -11,6 +11,7 @@ TRAINED = {"records": (24,), "tokens": (10.0,), "peak_bytes": 10**9}
 RATES = {
     "majority": ArmRate(start_s=0.5, open_s=0.25),
     "tfidf": ArmRate(start_s=1.5, open_s=1.0),
+    "linear_probe": ArmRate(),  # always there; the sums of the tests are of the others
     "zero_shot": ArmRate(start_s=1.0, keep_s=0.5, open_s=0.5, shared_s=3.0, record_s=0.0, first_s=0.25),
     "lora": ArmRate(
         **TRAINED, token_s=(0.5,), start_s=2.0, aside_s=1.0, keep_s=3.0, open_s=4.0, shared_s=5.0, record_s=0.5

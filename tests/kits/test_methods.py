@@ -34,6 +34,7 @@ def test_every_family_of_the_race_has_a_method():
         "full fine-tuning",
         "instruction tuning",
         "parameter-efficient fine-tuning",
+        "probing",
         "prompt tuning",
         "prompting",
     }

@@ -56,8 +56,8 @@ def study(tmp_path):
 
 
 def begun(rung=1):
-    """The baselines are done; all trials of both arms wait at a rung."""
-    rows = [seen("majority", 0, 0, LAST), seen("tfidf", 0, 0, LAST)]
+    """The baselines and the probe are done; all trials of both arms wait at a rung."""
+    rows = [seen(arm, 0, 0, LAST) for arm in ("majority", "tfidf", "linear_probe")]
     arms = ("lora", "soft_prompt_after")
     return rows + [seen(arm, trial, 0, rung, value=0.5 + trial / 100) for arm in arms for trial in range(4)]
 
