@@ -192,7 +192,7 @@ def test_what_artifacts_says_of_the_folder(run):
 
 def test_what_verdict_says_of_its_facts(run):
     told = json.loads((run / "runs" / "tickets" / "verdict.json").read_text())
-    row = next(line for line in PAGES["verdict"].splitlines() if line.startswith("| `facts`"))
+    row = next(line for line in PAGES["verdict_json"].splitlines() if line.startswith("| `facts`"))
     assert set(CODE.findall(row)) - {"facts"} == set(told["facts"])
 
 
