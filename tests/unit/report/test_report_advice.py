@@ -66,7 +66,7 @@ def test_what_is_asked_for():
     ]
     told = order_lines(advise(factors(control=asked)).opinion)
     assert told[0] == "1. parameter-efficient fine-tuning (+1)"
-    assert "5. instruction tuning (+0, not in this study)" in told
+    assert "6. instruction tuning (+0, not in this study)" in told
     assert told[-1] == "-  full fine-tuning: why not"
 
 

@@ -15,10 +15,12 @@ from tuneoff.study.advice.factors import Estimate, Factors
 
 __all__ = ["FAMILIES", "RULES", "Leaning", "Opinion", "Ranked", "Rule", "first_opinion", "per_cent"]
 
-BASELINE, PROMPTING, PROMPT_TUNING = "baseline", "prompting", "prompt tuning"
+BASELINE, PROMPTING, PROBING, PROMPT_TUNING = "baseline", "prompting", "probing", "prompt tuning"
 PEFT, INSTRUCTION, FULL = "parameter-efficient fine-tuning", "instruction tuning", "full fine-tuning"
-FAMILIES = (BASELINE, PROMPTING, PROMPT_TUNING, PEFT, INSTRUCTION, FULL)
+FAMILIES = (BASELINE, PROMPTING, PROBING, PROMPT_TUNING, PEFT, INSTRUCTION, FULL)
 "cheapest first: equal leanings stand in this order"
+CHOOSING = (BASELINE, PROBING)
+"they choose among labels, and write nothing"
 
 ENOUGH = 0.9  # a score from which on there is little left to gain
 NEAR = 0.05  # a lead that is hardly one
@@ -84,7 +86,7 @@ def first_opinion(factors: Factors) -> Opinion:
     found = list(_leanings(factors))
     sums = {family: sum(lean.weight for lean in found if lean.family == family) for family in FAMILIES}
     if factors.kind != "choice":
-        sums.pop(BASELINE)
+        sums = {family: total for family, total in sums.items() if family not in CHOOSING}
     left = [family for family in sums if family not in factors.control.ruled_out]
     racing = set(factors.families.values())
     return Opinion(

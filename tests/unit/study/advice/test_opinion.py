@@ -127,7 +127,8 @@ def test_reasons_hold_their_figures():
 def test_the_order_is_the_sum_and_then_the_cost():
     opinion = first_opinion(factors())
     assert [(each.family, each.weight) for each in opinion.order] == [
-        (PEFT, 1), ("baseline", 0), ("prompting", 0), ("prompt tuning", 0), ("instruction tuning", 0), (FULL, 0),
+        (PEFT, 1), ("baseline", 0), ("prompting", 0), ("probing", 0), ("prompt tuning", 0),
+        ("instruction tuning", 0), (FULL, 0),
     ]  # fmt: skip
     assert opinion.first == PEFT
     enough = first_opinion(CASES["prompts are enough"][0])
@@ -143,7 +144,7 @@ def test_the_first_is_one_that_races():
 
 
 def test_free_text_has_no_baseline():
-    assert {each.family for each in first_opinion(written()).order} == {*FAMILIES} - {"baseline"}
+    assert {each.family for each in first_opinion(written()).order} == {*FAMILIES} - {"baseline", "probing"}
 
 
 def test_what_is_ruled_out_is_in_no_order():
