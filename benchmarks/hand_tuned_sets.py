@@ -22,7 +22,7 @@ from tuneoff.core.errors import DataError, nearest
 from tuneoff.data.dedup import content_key
 from tuneoff.data.record import Record
 
-__all__ = ["HELD_OUT", "SETS", "Drawn", "Row", "TaskSet", "drawn"]
+__all__ = ["HELD_OUT", "SETS", "Drawn", "Row", "TaskSet", "draw", "drawn"]
 
 HELD_OUT = ("snips", "clinc150_banking", "query_wellformedness")
 RECORDS = 540
@@ -91,7 +91,12 @@ def drawn(name: str, folder: Path, records: int = RECORDS) -> Drawn:
     """The set's records. records: all together, a multiple of 27. Raises DataError where its file is not there."""
     if name not in SETS:
         raise DataError(f"no set {name!r} in this benchmark", allowed=list(SETS), fix=nearest(name, SETS))
-    pool = _pool(SETS[name], folder)
+    return draw(name, SETS[name], folder, records)
+
+
+def draw(name: str, task: TaskSet, folder: Path, records: int = RECORDS) -> Drawn:
+    """The records of a set that need not be one of this benchmark."""
+    pool = _pool(task, folder)
     chosen = [pool[at * len(pool) // records] for at in range(records)]
     parts = {"train": [], "validation": [], "test": []}
     for at, row in enumerate(chosen):

@@ -1,0 +1,64 @@
+"""The recordings of recipes.py as a Markdown table: one row a way of asking, one column a set, the mean over sets last.
+
+    python -m benchmarks.recipe_table
+
+    | nearest 8 | 71.2 (61.0) | 55.0 (43.1) | 63.1 (52.0) |      accuracy and, in brackets, mean likelihood, in per cent
+
+A way that was not run on a set has an empty cell there, and its mean is over the others.
+"""
+
+import argparse
+import json
+from collections.abc import Iterable, Mapping
+from statistics import mean
+
+from benchmarks.recipes import HERE
+
+__all__ = ["markdown"]
+
+Figure = tuple[float, float]  # accuracy, mean likelihood
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.recipe_table", description=__doc__.split("\n")[0])
+    parser.add_argument("--model", default="smollm2-135m-instruct")
+    asked = parser.parse_args()
+    lines = map(json.loads, (HERE / "prompting.jsonl").read_text(encoding="utf-8").splitlines())
+    print(markdown(line for line in lines if line["asked"]["model"] == asked.model))
+
+
+def markdown(lines: Iterable[Mapping]) -> str:
+    """One table; lines of one way on one set (seeds) are averaged."""
+    cells: dict[str, dict[str, list[Figure]]] = {}
+    sets: list[str] = []
+    for line in lines:
+        sets += [line["asked"]["set"]] if line["asked"]["set"] not in sets else []
+        for name, figure in _figures(line):
+            cells.setdefault(name, {}).setdefault(line["asked"]["set"], []).append(figure)
+    rows = [["asked by", *sets, "mean"], ["---"] * (len(sets) + 2)]
+    rows += [[name, *_row(own, sets)] for name, own in cells.items()]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _figures(line: Mapping) -> list[tuple[str, Figure]]:
+    """As scored, and calibrated."""
+    way, both = line["asked"]["way"], [("", line["raw"]), (", calibrated", line["calibrated"])]
+    return [(way + more, (figure["accuracy"], figure["likelihood"])) for more, figure in both]
+
+
+def _row(own: Mapping[str, list[Figure]], sets: Iterable[str]) -> list[str]:
+    means = {name: _mean(figures) for name, figures in own.items()}
+    return [_cell(means.get(name)) for name in sets] + [_cell(_mean(means.values()))]
+
+
+def _mean(figures: Iterable[Figure]) -> Figure:
+    accuracy, likelihood = zip(*figures)
+    return mean(accuracy), mean(likelihood)
+
+
+def _cell(figure: Figure | None) -> str:
+    return f"{100 * figure[0]:.1f} ({100 * figure[1]:.1f})" if figure else ""
+
+
+if __name__ == "__main__":
+    main()
