@@ -12,8 +12,9 @@ from tuneoff.engine.attach import Adapter, Worn, new_adapter
 from tuneoff.engine.cache import ContextCache
 from tuneoff.engine.examples import Example
 from tuneoff.engine.fit import Fit
-from tuneoff.engine.learner import Check, Group, Schedule
+from tuneoff.engine.learner import Check, Group
 from tuneoff.engine.loss import step_loss
+from tuneoff.engine.schedule import Schedule
 from tuneoff.engine.train import Trainee, Training, learn
 from tuneoff.models.adapt import AdapterMethod, TrainedMethod
 from tuneoff.models.base import Base

@@ -45,7 +45,7 @@ from benchmarks.usual_sides import (
     worn_arms,
 )
 from tuneoff.engine.cache import ContextCache
-from tuneoff.engine.learner import Schedule
+from tuneoff.engine.schedule import Schedule
 from tuneoff.study.plan import Plan
 
 __all__ = ["usual_way"]

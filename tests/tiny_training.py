@@ -6,8 +6,9 @@ from tiny_arms import TASK, made_method, short_rows, tiny_base
 from tuneoff.engine.attach import Worn, new_adapter
 from tuneoff.engine.context import Contexts
 from tuneoff.engine.examples import Example
-from tuneoff.engine.learner import Check, Group, Schedule
+from tuneoff.engine.learner import Check, Group
 from tuneoff.engine.loss import answer_loss
+from tuneoff.engine.schedule import Schedule
 from tuneoff.engine.train import Trainee, train
 from tuneoff.models.chat import Encoded
 

@@ -1,16 +1,16 @@
-"""What learns: tensors, their optimiser and schedule, the curve so far, and the file that holds all of it.
+"""What learns: tensors, their optimiser, the curve so far, and the file that holds all of it.
 
-AdamW, linear warm-up and cosine decay, clipping. Checks at the early rungs serve the race alone; of the later ones,
-which every seed has, the values of the best are kept.
+AdamW at the rates of engine/schedule.py, clipping. Of all checks the values of the likeliest are kept.
 """
 
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
@@ -18,58 +18,10 @@ from torch import Tensor
 
 from tuneoff.core.files import written
 from tuneoff.core.identity import canonical
-from tuneoff.core.rungs import RUNGS
-from tuneoff.engine.batches import epoch_steps
+from tuneoff.engine.schedule import Schedule
+from tuneoff.stats.trend import Trend, trend
 
-__all__ = ["Check", "Group", "Learner", "Point", "Schedule", "Trained"]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Schedule:
-    """What all trained arms share.
-
-    checks: validation checks over the schedule; of three or more, two stand at the early rungs. patience: later checks
-    without a better one before it stops; 0: never.
-    """
-
-    epochs: float = 2.0
-    batch_size: int = 8
-    checks: int = 4
-    patience: int = 0
-    warmup: float = 0.06
-    weight_decay: float = 0.0
-    clip: float = 1.0
-
-    def steps(self, records: int) -> int:
-        return max(1, round(self.epochs * epoch_steps(records, self.batch_size)))
-
-    def check_steps(self, records: int) -> list[int]:
-        """The steps behind which validation is looked at: the early rungs, then evenly to the end."""
-        early = [max(1, round(self.steps(records) * share)) for share in self._early]
-        return sorted({*early, *self.late_steps(records)})
-
-    def late_steps(self, records: int) -> list[int]:
-        """Those of them that choose what is kept."""
-        late = self.checks - len(self._early)
-        start = self._early[-1] if self._early else 0.0
-        shares = (start + (1 - start) * i / late for i in range(1, late + 1))
-        return sorted({max(1, round(self.steps(records) * share)) for share in shares})
-
-    @property
-    def _early(self) -> tuple[float, ...]:
-        return RUNGS[:-1][max(0, len(RUNGS) - self.checks) :]
-
-    def rung_step(self, records: int, rung: int) -> int:
-        """The step at which a rung is reached: the first check at or behind its share."""
-        wanted = max(1, round(self.steps(records) * RUNGS[rung - 1]))
-        return next(step for step in self.check_steps(records) if step >= wanted)
-
-    def rate(self, step: int, steps: int) -> float:
-        """The share of the peak rate at a step counted from 0: linear up, cosine down to a tenth."""
-        warm = max(1, round(self.warmup * steps))
-        if step < warm:
-            return (step + 1) / warm
-        return 0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
+__all__ = ["Check", "Group", "Learner", "Point", "Trained"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,48 +33,60 @@ class Group:
 
 
 class Check(NamedTuple):
-    """A validation figure: more is better in both; the second breaks ties (minus the mean loss)."""
+    """A look at validation. likelihoods: of each record's right answer, from 0 to 1. figure: the deciding metric, more
+    is better; None where nothing was answered. answers: what was answered, for whoever asked."""
 
-    value: float
-    tie: float
+    likelihoods: Sequence[float]
+    figure: float | None = None
+    answers: Sequence | None = None
 
 
 class Point(NamedTuple):
+    """likelihood: the mean over validation. decaying: whether the rate was falling."""
+
     step: int
     records: int
     train_loss: float
-    check: Check
+    figure: float | None
+    likelihood: float
+    decaying: bool
     seconds: float
 
 
 @dataclass(slots=True)
 class Trained:
-    """The curve, and what it took. The tensors themselves hold the best check's values.
+    """The curve, and what it took. The tensors themselves hold the likeliest check's values.
 
-    late: the first step whose check may be the best; before it, only where there is no later one.
-    tokens: real ones seen. seconds: of this arm's share of all passes and of its checks, those before a restart
-    included. peak_bytes: of the first step.
+    trend: of the stable part, where the decay began; None: too few checks to tell. decay_from: the step where it began;
+    None: not yet. tokens: real ones seen. seconds: of this arm's share of all passes and of its checks, those before a
+    restart included. peak_bytes: of the first step. last, best: the answers of the last check, and of the likeliest
+    one; None where another process has them, or none were given.
     """
 
-    late: int
     points: list[Point] = field(default_factory=list)
+    trend: Trend | None = None
+    decay_from: int | None = None
     tokens: int = 0
     seconds: float = 0.0
     peak_bytes: int | None = None
+    last: Sequence | None = None
+    best: Sequence | None = None
 
     @property
-    def best(self) -> Point:
-        return max(self.points, key=self._worth)
+    def kept(self) -> Point:
+        """The check whose values are kept; of equal ones the first."""
+        return max(self.points, key=lambda point: -math.inf if math.isnan(point.likelihood) else point.likelihood)
 
-    def _worth(self, point: Point) -> tuple[bool, list[float]]:
-        return point.step >= self.late, [-math.inf if math.isnan(x) else x for x in point.check]
+    @property
+    def kept_the_last(self) -> bool:
+        return self.kept is self.points[-1]
 
 
 class Learner:
     """Parameters, optimiser, curve: the state that is put aside and taken up again."""
 
     def __init__(self, groups: Sequence[Group], schedule: Schedule, records: int):
-        self.schedule, self.steps, self.step = schedule, schedule.steps(records), 0
+        self.schedule, self.records, self.step = schedule, records, 0
         self.groups = groups
         self.parameters = {name: p for group in groups for name, p in group.parameters.items()}
         self.optimiser = torch.optim.AdamW(
@@ -133,12 +97,25 @@ class Learner:
         )
         self.best: dict[str, Tensor] = {}
         self.losses: list[float] = []
-        self.done = Trained(schedule.late_steps(records)[0])
+        self.likelihoods: list[np.ndarray] = []  # of each point
+        self.done = Trained()
+
+    @property
+    def end(self) -> int:
+        """The last step, as far as it is known."""
+        start = self.done.decay_from
+        return self.schedule.steps(self.records) if start is None else self.schedule.end(self.records, start)
+
+    @property
+    def half(self) -> int:
+        """The step in the middle of the decay, which has begun."""
+        return (self.done.decay_from + self.end + 1) // 2
 
     def begin(self) -> None:
         """Before the gradients of a step are made."""
+        share = self.schedule.rate(self.step, self.records, self.done.decay_from)
         for group in self.optimiser.param_groups:
-            group["lr"] = group["peak"] * self.schedule.rate(self.step, self.steps)
+            group["lr"] = group["peak"] * share
         self.forget_gradients()
 
     def forget_gradients(self) -> None:
@@ -151,22 +128,39 @@ class Learner:
         self.losses.append(mean)
         self.step += 1
 
-    def mean_loss(self) -> float:
-        """Nats per trained token since the last check."""
+    def remember(self, records: int, check: Check) -> None:
+        """A look at validation behind so many records seen."""
+        likelihoods = np.asarray(check.likelihoods, dtype=np.float64)
         losses, self.losses = self.losses, []
-        return sum(losses) / len(losses)
-
-    def remember(self, point: Point) -> None:
-        self.done.points.append(point)
-        if self.done.best is point:
+        decaying, done = self.done.decay_from is not None, self.done
+        loss, likelihood = sum(losses) / max(len(losses), 1), float(likelihoods.mean())
+        point = Point(self.step, records, loss, check.figure, likelihood, decaying, done.seconds)
+        done.points.append(point)
+        self.likelihoods.append(likelihoods)
+        done.last = check.answers
+        if done.kept_the_last:
+            done.best = check.answers
             self.best = {name: p.detach().clone() for name, p in self.parameters.items()}
 
+    def begins_decay(self) -> bool:
+        """Whether the decay begins at this step, which is then settled: the curve is flat, or the cap is near."""
+        done, schedule = self.done, self.schedule
+        if done.decay_from is not None or self.step < schedule.first_decay(self.records):
+            return False
+        checked = bool(done.points) and done.points[-1].step == self.step
+        late = self.step >= schedule.last_decay(self.records)
+        if not (checked or late):
+            return False
+        found = trend([point.step for point in done.points], np.array(self.likelihoods)) if done.points else None
+        if not (late or (found and found.flat(schedule.margin))):
+            return False
+        done.trend, done.decay_from = found, self.step
+        return True
+
     @property
-    def stopped(self) -> bool:
-        """Whether `patience` checks have passed without a better one; those at the early rungs do not count."""
-        late = [point for point in self.done.points if point.step >= self.done.late]
-        since = len(late) - 1 - late.index(self.done.best) if late else 0
-        return 0 < self.schedule.patience <= since
+    def bytes(self) -> int:
+        """Of the state: values, the best ones, and two moments."""
+        return 4 * sum(p.numel() * p.element_size() for p in self.parameters.values())
 
     def restore_best(self) -> None:
         with torch.no_grad():
@@ -179,23 +173,39 @@ class Learner:
         for name, p in self.parameters.items():
             state = self.optimiser.state[p]
             tensors |= {f"m/{name}": state["exp_avg"], f"v/{name}": state["exp_avg_sq"]}
-        done, points = self.done, [[*point[:3], *point.check, point.seconds] for point in self.done.points]
-        facts = {"step": self.step, "points": points, "losses": self.losses}
+        if self.likelihoods:
+            tensors["likelihoods"] = torch.from_numpy(np.array(self.likelihoods))
+        done = self.done
+        facts = {"step": self.step, "points": [list(point) for point in done.points], "losses": self.losses}
+        facts |= {"trend": done.trend and list(done.trend), "decay_from": done.decay_from}
         facts |= {"tokens": done.tokens, "seconds": done.seconds, "peak": done.peak_bytes}
         with written(path) as temporary:
             save_file({name: t.contiguous() for name, t in tensors.items()}, temporary, {"facts": canonical(facts)})
+
+    def save_stable(self, path: Path) -> None:
+        """The state as if the decay had not begun, for a training that goes on from here."""
+        done, self.done = self.done, replace(self.done, trend=None, decay_from=None)
+        self.save(path)
+        self.done = done
 
     def load(self, path: Path) -> None:
         with safe_open(path, "pt") as file:
             facts = json.loads(file.metadata()["facts"])
             held = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
         self.step, self.losses = facts["step"], facts["losses"]
-        points = [Point(s, r, loss, Check(value, tie), seconds) for s, r, loss, value, tie, seconds in facts["points"]]
-        self.done = Trained(self.done.late, points, facts["tokens"], facts["seconds"], facts["peak"])
+        self.likelihoods = list(held["likelihoods"].numpy()) if facts["points"] else []
+        self.done = Trained(
+            points=[Point(*point) for point in facts["points"]],
+            trend=facts["trend"] and Trend(*facts["trend"]),
+            decay_from=facts["decay_from"],
+            tokens=facts["tokens"],
+            seconds=facts["seconds"],
+            peak_bytes=facts["peak"],
+        )
         with torch.no_grad():
             for name, p in self.parameters.items():
                 p.copy_(held[f"now/{name}"])
-                if points:
+                if facts["points"]:
                     self.best[name] = held[f"best/{name}"].to(p.device)
                 self.optimiser.state[p] = {
                     "step": torch.tensor(float(self.step), device=p.device),

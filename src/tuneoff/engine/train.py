@@ -1,15 +1,15 @@
 """The one training loop: arms that learn, each on its own way, through one base in as few passes as can be.
 
 It learns whatever tensors it is given (an adapter's, several adapters' together, the model's own weights) and asks
-`check` for the validation figure. Each arm has its own batches, schedule and stop (engine/learner.py); what an arm
-learns does not depend on its company. At each step that a check may stand at, its whole state is put aside, so that a
-killed run goes on from there and ends with the same bits.
+`check` how likely the right answers of validation are. Each arm has its own batches and its own end
+(engine/schedule.py); what an arm learns does not depend on its company. At checks its whole state is put aside, so
+that a killed run goes on from there and ends with the same bits.
 """
 
-import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from tuneoff.core.rungs import LAST
@@ -19,88 +19,103 @@ from tuneoff.engine.cache import ContextCache
 from tuneoff.engine.context import Contexts
 from tuneoff.engine.examples import Example, shared_start
 from tuneoff.engine.fit import Fit
-from tuneoff.engine.learner import Check, Group, Learner, Point, Schedule, Trained
+from tuneoff.engine.learner import Check, Group, Learner, Trained
 from tuneoff.engine.loss import Loss, step_loss
 from tuneoff.engine.memory import PeakMemory
+from tuneoff.engine.schedule import Schedule
 from tuneoff.engine.together import Together, losses_together
 
 __all__ = ["Trainee", "Training", "learn", "train"]
 
+SMALL_BYTES = 256 << 20  # a larger state is put aside at the rungs and before the decay alone
+Tick = Callable[[int, int, float | None], None]
+
 
 @dataclass(kw_only=True, slots=True, eq=False)
 class Trainee:
-    """An arm that learns. worn: what it wears, not entered. groups: what of it learns. check: called while it is worn.
+    """An arm that learns. worn: what it wears, not entered. groups: what of it learns.
 
-    seed: of the order of its records. raced: whether it is checked at the early rungs too. aside: the file that holds
-    the state of an unfinished run, read first if it is there.
+    check: called while it is worn; True: answers are wanted too. schedule: its own. seed: of the order of its records.
+    raced: whether answers are wanted at the early rungs. aside: the file that holds the state of an unfinished run,
+    read first if it is there. stable: the file that keeps the state before the decay of a curve that still rises.
     """
 
     worn: Worn
     groups: Sequence[Group]
     examples: Sequence[Example]
     seed: int
-    check: Callable[[], Check]
+    check: Callable[[bool], Check]
+    schedule: Schedule
     raced: bool = True
     aside: Path | None = None
+    stable: Path | None = None
 
 
 def train(
     trainees: Sequence[Trainee],
-    schedule: Schedule,
     *,
     cache: ContextCache | None = None,
     rung: int = LAST,
-    tick: Callable[[int, int, float | None], None] = lambda step, steps, value: None,
+    tick: Tick = lambda step, steps, value: None,
 ) -> list[Trained]:
     """Train in place. Arms that can go through the base in one pass do; none depends on the others.
 
     rung: how far (core/rungs.py). Before the last one the tensors hold the values of that step, and the state that
-    is put aside goes on from there. tick: told the steps done and to do, of all arms, and the figure of a check.
+    is put aside goes on from there. tick: told the steps done, and the most there are to do, of all arms, and the
+    figure of a check.
     """
-    trainings = [Training(trainee, schedule, cache, rung) for trainee in trainees]
+    trainings = [Training(trainee, cache, rung) for trainee in trainees]
     fit = Fit(trainees[0].worn.base.device)
-    total = sum(training.until for training in trainings)
+
+    def told(value: float | None) -> None:
+        tick(sum(each.learner.step for each in trainings), sum(each.until for each in trainings), value)
+
     while active := [training for training in trainings if training.batch]:
         for group in in_one_pass(active):
             learn(group, fit)
-            tick(sum(training.learner.step for training in trainings), total, None)
-        for training in filter(lambda each: each.due, active):
-            value = training.check()
-            tick(sum(each.learner.step for each in trainings), total, value)
-        for training in filter(lambda each: each.mark, active):  # at once, so that a kill finds all at the same step
+            told(None)
+        due = [training for training in active if training.due]
+        for training in due:
+            told(training.check())
+        for training in due:  # at once, so that a kill finds all at the same step
             training.put_aside()
         for training in active:
             training.go_on()
-    return [training.end() for training in trainings]
+    return [training.finish() for training in trainings]
 
 
 class Training:
     """One arm on its way through its batches. batch: the records of the next step; empty: it is over."""
 
-    def __init__(self, trainee: Trainee, schedule: Schedule, cache: ContextCache | None, rung: int = LAST):
-        examples = trainee.examples
-        self.until = schedule.rung_step(len(examples), rung)
-        self.trainee, self.schedule = trainee, schedule
+    def __init__(self, trainee: Trainee, cache: ContextCache | None, rung: int = LAST):
+        examples, schedule = trainee.examples, trainee.schedule
+        self.trainee, self.schedule, self.rung = trainee, schedule, rung
         self.learner = Learner(trainee.groups, schedule, len(examples))
         if trainee.aside is not None and trainee.aside.is_file():
             self.learner.load(trainee.aside)
         shared = examples[0].ids.prompt[: shared_start([example.ids.prompt for example in examples])]
         self.contexts = Contexts(trainee.worn, shared, cache)
-        self._marks = schedule.check_steps(len(examples))
-        self._checks = self._marks if trainee.raced else schedule.late_steps(len(examples))
+        self._rungs = [schedule.rung_step(len(examples), each) for each in range(1, LAST)]
+        self._checks = set(schedule.check_steps(len(examples)))
         self._batches = _batches(examples, schedule, trainee.seed, self.learner.step)
         self.batch: list[Example] = []
         self.go_on()
 
     @property
-    def due(self) -> bool:
-        """Whether it is to be checked now."""
-        return self.learner.step in self._checks
+    def until(self) -> int:
+        """The step at which it ends or waits; the most there are, as long as that is not known."""
+        if self.rung == LAST:
+            return self.learner.end
+        return min(self._rungs[self.rung - 1], self.learner.end)
 
     @property
-    def mark(self) -> bool:
-        """Whether its state is put aside now."""
-        return self.learner.step in self._marks
+    def due(self) -> bool:
+        """Whether it is to be checked now: evenly while the rate is stable, and in the middle and at the end of the
+        decay."""
+        learner = self.learner
+        if learner.done.decay_from is None:
+            return learner.step in self._checks
+        return learner.step in (learner.half, learner.end)
 
     @property
     def first_step(self) -> bool:
@@ -113,28 +128,42 @@ class Training:
             return (id(self),)
         return (self.contexts.shared,) if self.contexts.behind_prompts else ()
 
-    def check(self) -> float:
-        learner, trained = self.learner, len(self.trainee.examples)
-        records = min(trained * math.ceil(self.schedule.epochs), learner.step * self.schedule.batch_size)
+    def check(self) -> float | None:
+        learner, trained, done = self.learner, len(self.trainee.examples), self.learner.done
+        rung = self.trainee.raced and learner.step in self._rungs
         began = time.perf_counter()
         with self.trainee.worn:
-            check = self.trainee.check()
-        learner.done.seconds += time.perf_counter() - began
-        learner.remember(Point(learner.step, records, learner.mean_loss(), check, learner.done.seconds))
-        return check.value
+            check = self.trainee.check(rung or learner.step == learner.end)
+        done.seconds += time.perf_counter() - began
+        epochs, steps = divmod(learner.step, epoch_steps(trained, self.schedule.batch_size))
+        learner.remember(epochs * trained + min(trained, steps * self.schedule.batch_size), check)
+        return check.figure
 
     def put_aside(self) -> None:
-        if self.trainee.aside is not None:
-            self.learner.save(self.trainee.aside)
+        learner = self.learner
+        if self.trainee.aside is None or learner.step == learner.end:
+            return
+        if learner.bytes <= SMALL_BYTES or learner.step in self._rungs:
+            learner.save(self.trainee.aside)
 
     def go_on(self) -> None:
+        """The next batch; before it the decay may begin, which a run that is taken up again settles alike."""
         learner = self.learner
-        self.batch = [] if learner.stopped or learner.step >= self.until else next(self._batches, [])
+        if learner.step < self.until and learner.begins_decay():
+            self._keep_stable()
+        self.batch = [] if learner.step >= self.until else next(self._batches)
 
-    def end(self) -> Trained:
-        if self.until == self.learner.steps:
-            self.learner.restore_best()
-        return self.learner.done
+    def _keep_stable(self) -> None:
+        """A curve that still rises can be gone on with; a flat one has come to its end."""
+        done, stable = self.learner.done, self.trainee.stable
+        if stable is not None and not (done.trend and done.trend.flat(self.schedule.margin)):
+            self.learner.save_stable(stable)
+
+    def finish(self) -> Trained:
+        learner = self.learner
+        if self.rung == LAST:
+            learner.restore_best()
+        return learner.done
 
 
 def in_one_pass(trainings: Sequence[Training]) -> list[list[Training]]:
@@ -192,10 +221,10 @@ def _sent_back(losses: Mapping[Training, Loss]) -> dict[Training, tuple[float, i
 
 
 def _batches(examples: Sequence[Example], schedule: Schedule, seed: int, first: int) -> Iterator[list[Example]]:
-    """The records of each step from step `first` on; the same for the same seed, wherever it resumes."""
+    """The records of each step from step `first` on, without end; the same for the same seed, wherever it resumes."""
     lengths = [len(example.ids.ids) for example in examples]
     per_epoch = epoch_steps(len(examples), schedule.batch_size)
-    for step in range(first, schedule.steps(len(examples))):
+    for step in count(first):
         epoch, at = divmod(step, per_epoch)
         if at == 0 or step == first:
             order = batches(lengths, schedule.batch_size, seed, epoch)

@@ -195,8 +195,10 @@ DEFAULT_PROMPT = "zero_shot"
 class Job:
     """The unit of resume: an arm with settled knobs and one seed, counted from 0.
 
-    ground: base, data, task and schedule, hashed. root: the study's own seed. size: how many training records it
-    learns from; 0 is all, and other sizes are points of a learning curve, outside the race.
+    ground: base, data and task, hashed. root: the study's own seed. size: how many training records it learns from; 0
+    is all, and other sizes are points of a learning curve, outside the race. cap: how many records its last stage may
+    see. parent: the key of the job whose unfinished training it goes on with. until: the share of its cap at which it
+    ends at the latest, where time is short.
     """
 
     arm: Arm
@@ -206,9 +208,14 @@ class Job:
     ground: str
     root: int
     size: int = 0
+    cap: int = 0
+    parent: str = ""
+    until: float = 1.0
 
     @property
     def key(self) -> str:
+        if self.parent:
+            return content_hash([self.parent, self.cap])
         place = [self.ground, self.arm.content(), self.seed, self.trial if not self.settings else 0]
         return content_hash([*place, self.size] if self.size else place)
 

@@ -38,6 +38,7 @@ from tuneoff.study.axes.take import due, settle_figures, take_axes
 from tuneoff.study.budget.budgeted import Budgeted
 from tuneoff.study.budget.share import MEASURING, OPINION, beside_s, rough_race_s
 from tuneoff.study.budget.spending import known_rates
+from tuneoff.study.continuation import current, go_on_with, place_of, places
 from tuneoff.study.curve import crossings, curve_jobs, family_curves
 from tuneoff.study.faults import ENDS, Faults, fault_sentences, paths_taken
 from tuneoff.study.ground import alone, keep_study, make_folder, same_base, same_study
@@ -93,7 +94,7 @@ def conduct(
         held = Budgeted(plan, ledger)
         if ledger.meta("base"):
             ground = plan.ground(ledger.meta("base"))
-            _enter(ledger, held.plan, ground)
+            _enter(ledger, held.plan, ground, folder, watch)
             if _all_done(ledger, held, ground):
                 judged = _judged(folder, ledger)
                 return read_verdict(folder / "verdict.json") if judged else _finish(held.plan, ledger, folder)
@@ -332,11 +333,11 @@ def _rounding(worker: Worker) -> dict[str, float]:
     return measure_rounding(worker.base, examples[:few])._asdict()
 
 
-def _enter(ledger: Ledger, plan: Plan, ground: str) -> None:
-    """Jobs of arms whose knobs are others now, or whose trials are no longer asked for, leave the race."""
-    ledger.race_with(
-        (plan.job(arm, trial, seed, ground).key, arm.name, trial, seed)
-        for arm in plan.arms
-        for trial in range(len(plan.settings[arm.name]))
-        for seed in range(plan.seeds(arm))
-    )
+def _enter(ledger: Ledger, plan: Plan, ground: str, folder: Path, watch: Watch) -> None:
+    """Unfinished jobs that may now train longer go on as new ones. Jobs of arms whose knobs are others now, or whose
+    trials are no longer asked for, leave the race."""
+    for label in go_on_with(plan, ledger, ground, folder):
+        watch.phase(f"{label} had not come to its end, and goes on")
+    rows = ledger.all_jobs()
+    jobs = [current(job, rows) for job in places(plan, ground)]
+    ledger.race_with((job.key, *place_of(job)) for job in jobs)

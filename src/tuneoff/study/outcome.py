@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from tuneoff.core.cost import Cost
+from tuneoff.engine import learner
 from tuneoff.engine.learner import Trained
 from tuneoff.study.arm import Job
 
@@ -95,7 +96,8 @@ class JobRow:
     dropped.
 
     seed: counted from 0. size: of a point of a learning curve; 0 in the race. tested: it has met the sealed test set.
-    attempts: how often it was started. progress: of a job that trained to its end.
+    attempts: how often it was started. progress: of a job that trained to its end. cap: how many records its training
+    may see; 0: it trains nothing. parent: the job whose unfinished training it goes on with.
     """
 
     key: str
@@ -112,14 +114,28 @@ class JobRow:
     rung: int = 0
     size: int = 0
     progress: Progress | None = None
+    cap: int = 0
+    parent: str = ""
 
 
 def points_of(job: Job, curves: Sequence[Trained]) -> list[Point]:
     """The curve, stages one behind the other; a course has no figure on the person's task."""
     points, offset = [], 0
-    for stage, curve in zip(job.arm.stages, curves):
-        for step, seen, loss, check, seconds in curve.points:
-            at, value = offset + step, None if stage.course else check.value
-            points.append(Point(job=job.key, step=at, records=seen, train_loss=loss, value=value, seconds=seconds))
+    for stage, curve in zip(job.arm.stages[-len(curves) :], curves):
+        points += [_point(job, point, offset, own=stage.course is None) for point in curve.points]
         offset += curve.points[-1].step
     return points
+
+
+def _point(job: Job, point: learner.Point, offset: int, *, own: bool) -> Point:
+    """own: whether it is of the person's task, whose figure it then has."""
+    return Point(
+        job=job.key,
+        step=offset + point.step,
+        records=point.records,
+        train_loss=point.train_loss,
+        value=point.figure if own else None,
+        likelihood=point.likelihood,
+        decaying=point.decaying,
+        seconds=point.seconds,
+    )

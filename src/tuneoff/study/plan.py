@@ -12,7 +12,7 @@ from tuneoff.data.load import Data, load_data
 from tuneoff.data.prompt import check_template
 from tuneoff.data.record import Record
 from tuneoff.data.task import Task
-from tuneoff.engine.learner import Schedule
+from tuneoff.engine.schedule import Schedule, cap_epochs
 from tuneoff.models.embedded import embedded
 from tuneoff.study.arm import Arm, Job, Part, Stage, calibrated_twin, held_out, parse_arm
 from tuneoff.study.spec import StudySpec
@@ -30,7 +30,9 @@ PROBE = "linear_probe"  # stands there too, where weights may be looked at: it c
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
-    """What would run. settings: per arm, the knobs of each trial."""
+    """What would run. settings: per arm, the knobs of each trial. schedule: what all trainings share. cap: the share of
+    their longest length that a budget has room for.
+    """
 
     spec: StudySpec
     data: Data
@@ -38,6 +40,7 @@ class Plan:
     arms: tuple[Arm, ...]
     settings: dict[str, list[dict]]
     schedule: Schedule
+    cap: float = 1.0
 
     @property
     def families(self) -> dict[str, str]:
@@ -84,18 +87,23 @@ class Plan:
     def job(self, arm: Arm, trial: int, seed: int, ground: str, size: int = 0) -> Job:
         """size: how many training records it learns from; 0: all."""
         settings = self.settings[arm.name][trial]
-        return Job(arm.with_settings(settings), trial, seed, settings, ground, self.spec.seed, size)
+        cap = self._cap(size or self.lesson(arm.stages[-1])) if arm.stages else 0
+        return Job(arm.with_settings(settings), trial, seed, settings, ground, self.spec.seed, size, cap)
 
     def records(self, job: Job) -> Sequence[Record]:
         """What a job learns from: a beginning of the training split is a fair sample of it."""
         return self.data.train[: job.size or None]
 
-    def schedule_of(self, job: Job) -> Schedule:
-        """Few records are seen more often, so that a curve over sizes is not one over the number of steps."""
-        if not job.size:
-            return self.schedule
-        steps, fewest = self.schedule.steps(job.size), self.schedule.steps(len(self.data.train)) / 3
-        return replace(self.schedule, epochs=self.schedule.epochs * max(1.0, fewest / steps))
+    def _cap(self, records: int) -> int:
+        """How many records a training may see, of so many that it learns from."""
+        return max(1, round(self.cap * (self.spec.train.epochs or cap_epochs(records)) * records))
+
+    def schedule_of(self, job: Job, number: int) -> Schedule:
+        """Of one of its stages: the last one has the job's own cap, and ends early where time is short."""
+        stage, last = job.arm.stages[number], number == len(job.arm.stages) - 1
+        records = self.lesson(stage) if stage.course or not job.size else job.size
+        cap = job.cap if last else self._cap(records)
+        return replace(self.schedule, epochs=cap / records, until=job.until if last else 1.0)
 
     def seeds(self, arm: Arm) -> int:
         return self.spec.seeds if arm.random else 1
@@ -108,32 +116,31 @@ class Plan:
         return max(1, records - held_out(records))
 
     def training_steps(self, arm: Arm) -> int:
-        """Optimiser steps of one job, over all its stages."""
-        return sum(self.schedule.steps(self.lesson(stage)) for stage in arm.stages)
+        """Optimiser steps of one job at the most, over all its stages."""
+        job = self.job(arm, 0, 0, "")
+        return sum(self.schedule_of(job, at).steps(self.lesson(stage)) for at, stage in enumerate(arm.stages))
 
-    def work(self, arm: Arm, rung: int = LAST, raced: bool = True) -> float:
-        """How much a job is up to a rung, in records run forward once: for the progress bar's sense of what is left.
-
-        raced: whether it is checked at the early rungs too.
+    def work(self, arm: Arm, rung: int = LAST) -> float:
+        """How much a job is up to a rung at the most, in records run forward once: for the progress bar's sense of what
+        is left.
         """
         if arm.baseline:
             return 0.01 * len(self.data.train)
         if not arm.stages:
             return float(len(self.data.validation) + (len(self.data.train) if arm.probe else 0))
-        *before, last = arm.stages
-        return sum(self._work(stage, LAST, raced=False) for stage in before) + self._work(last, rung, raced)
+        job, last = self.job(arm, 0, 0, ""), len(arm.stages) - 1
+        return sum(self._work(job, number, rung if number == last else LAST) for number in range(last + 1))
 
     def whole_work(self) -> float:
         """One whole run and the other seeds of every arm, and their tests, in the same unit."""
-        fits = sum(self.work(arm, raced=not seed) for arm in self.racing for seed in range(self.seeds(arm)))
+        fits = sum(self.seeds(arm) * self.work(arm) for arm in self.racing)
         return fits + sum(self.seeds(arm) * len(self.data.test) for arm in self.racing if not arm.baseline)
 
-    def _work(self, stage: Stage, rung: int, raced: bool) -> float:
+    def _work(self, job: Job, number: int, rung: int) -> float:
         forward_and_back = 3.0  # a frozen forward and backward takes 2.2 forwards, the hooks the rest
-        schedule, lesson = self.schedule, self.lesson(stage)
+        schedule, lesson = self.schedule_of(job, number), self.lesson(job.arm.stages[number])
         until = schedule.rung_step(lesson, rung)
-        checks = schedule.check_steps(lesson) if raced else schedule.late_steps(lesson)
-        checked = sum(step <= until for step in checks) * len(self.data.validation)
+        checked = sum(step <= until for step in schedule.check_steps(lesson)) * len(self.data.validation)
         return forward_and_back * until * schedule.batch_size + checked
 
 
@@ -155,10 +162,9 @@ def make_plan(spec: StudySpec) -> Plan:
     _check_templates(arms, spec, data)
     train = spec.train
     schedule = Schedule(
-        epochs=train.epochs,
         batch_size=train.batch_size,
         checks=train.checks,
-        patience=train.patience,
+        margin=spec.margin,
         weight_decay=train.weight_decay,
         clip=train.clip,
     )

@@ -6,11 +6,13 @@ text), which tells more from few records; at the last rung the deciding metric, 
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 from tuneoff.core.rungs import LAST
 from tuneoff.evaluation.metric import Metric
 from tuneoff.evaluation.run import metric_named
+from tuneoff.study.continuation import ancestors
 from tuneoff.study.outcome import JobRow, Outcome
 from tuneoff.study.plan import Plan
 from tuneoff.study.race import Entry, Scores, Seen
@@ -18,7 +20,8 @@ from tuneoff.study.store import Ledger
 
 __all__ = ["entries_of", "figure_of", "seen_of"]
 
-FINAL = 0  # the step of outcomes of a job that is done
+FINAL = 0  # the step of outcomes of what a job that is done keeps
+Some = TypeVar("Some")
 
 
 def entries_of(plan: Plan) -> list[Entry]:
@@ -42,13 +45,13 @@ def seen_of(ledger: Ledger, plan: Plan) -> list[Seen]:
     metric = metric_named(plan.task.metrics[0])
     dense = metric_named("nll" if plan.task.kind == "choice" else "token_f1")
     last = metric if metric.mean and metric.up else dense
-    early, final = _scores(ledger, dense), _scores(ledger, last)
+    early, final, rows = _scores(ledger, dense), _scores(ledger, last), ledger.all_jobs()
     return [
         Seen(
             row,
-            _by_rung(early.get(row.key, {}), final.get(row.key, {})),
+            _early(early, ancestors(row.key, rows)) | _at_the_end(final.get(row.key, {})),
             _value(ledger, row, metric),
-            {} if last is dense else early.get(row.key, {}).get(FINAL, {}),
+            {} if last is dense else _at_the_end(early.get(row.key, {})).get(LAST, {}),
         )
         for row in ledger.jobs()
     ]
@@ -56,16 +59,27 @@ def seen_of(ledger: Ledger, plan: Plan) -> list[Seen]:
 
 def figure_of(ledger: Ledger, key: str, metric: Metric, rung: int = LAST) -> float | None:
     """A job's figure on validation at a rung; at the last one, once it is done."""
-    step = FINAL if rung == LAST else rung
-    rows = [o.stats for o in ledger.outcomes(split="validation", metric=metric.name, job=key, step=step)]
-    scored = [stats for stats in rows if stats is not None]
+    rows = ledger.outcomes(split="validation", metric=metric.name, job=key)
+    by_step: dict[int, list] = defaultdict(list)
+    for row in rows:
+        if row.stats is not None:
+            by_step[row.step].append(row.stats)
+    scored = _at_the_end(by_step).get(LAST) if rung == LAST else by_step.get(rung)
     return metric.pool(scored) if scored else None
 
 
-def _by_rung(early: Mapping[int, Scores], last: Mapping[int, Scores]) -> dict[int, Scores]:
-    """The dense signal at the early rungs, the other one at the end."""
-    rungs = {rung: scores for rung, scores in early.items() if rung != FINAL}
-    return rungs | ({LAST: last[FINAL]} if FINAL in last else {})
+def _early(scores: Mapping[str, Mapping[int, Scores]], chain: Sequence[str]) -> dict[int, Scores]:
+    """By early rung; a job that goes on with another one has what that got there."""
+    found: dict[int, Scores] = {}
+    for key in reversed(chain):
+        found |= {rung: own for rung, own in scores.get(key, {}).items() if rung not in (FINAL, LAST)}
+    return found
+
+
+def _at_the_end(by_step: Mapping[int, Some]) -> dict[int, Some]:
+    """The check at the last rung, also where the values of an earlier check are kept; empty before it."""
+    step = LAST if LAST in by_step else FINAL
+    return {LAST: by_step[step]} if step in by_step else {}
 
 
 def _scores(ledger: Ledger, judge: Metric) -> dict[str, dict[int, Scores]]:

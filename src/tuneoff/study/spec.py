@@ -30,7 +30,7 @@ from tuneoff.core.config import Knobs, knob
 from tuneoff.core.errors import ConfigError, nearest
 from tuneoff.core.files import write_text
 from tuneoff.core.identity import content_hash
-from tuneoff.core.rungs import RUNGS, RaceKind
+from tuneoff.core.rungs import RaceKind
 from tuneoff.core.text import read_text
 from tuneoff.data.shapes import label_texts
 from tuneoff.evaluation.rewording import BUILT_IN
@@ -93,20 +93,12 @@ class PromptSpec(Knobs):
 class TrainSpec(Knobs):
     """[train]: what all trained arms share."""
 
-    epochs: float = knob(2.0, "passes over the training records", gt=0)
+    epochs: float = knob(0.0, "passes over the training records at most; 0: as many as the data need", ge=0)
     batch_size: int = knob(8, "records per optimiser step", ge=1)
-    checks: int = knob(4, "validation checks over the schedule; of those behind the early rungs the best is kept", ge=1)
-    patience: int = knob(0, "stop after this many checks behind the rungs without a better one; 0: never", ge=0)
+    checks: int = knob(18, "validation checks over the longest training; the likeliest one is kept", ge=1)
     weight_decay: float = knob(0.0, "AdamW's decay", ge=0)
     clip: float = knob(1.0, "largest norm of the gradient", gt=0)
     max_length: int = knob(0, "longest record in tokens; 0: the model's context", ge=0)
-
-    @model_validator(mode="after")
-    def _check_patience(self) -> "TrainSpec":
-        needed = len(RUNGS) - 1 + self.patience + 2  # the early ones, the best, those without a better one, the end
-        if self.patience and self.checks < needed:
-            raise ValueError(f"patience = {self.patience} stops nothing with checks = {self.checks}: write {needed}")
-        return self
 
 
 class MeasureSpec(Knobs):
@@ -216,7 +208,7 @@ class StudySpec(Knobs):
         return sizes
 
     def fingerprint(self) -> str:
-        """What must not change under a finished run: all but arms, seeds, trials, knobs, name and margin."""
+        """What must not change under a finished run: all but arms, seeds, trials, knobs, epochs, name and margin."""
         return content_hash(self._settled(self.model_dump(mode="json")))
 
     def changes_since(self, earlier: Mapping[str, Any]) -> list[str]:
@@ -229,6 +221,7 @@ class StudySpec(Knobs):
         arms = {"arms", "seeds", "trials", "race", "budget", "curve", "methods"}
         told = {"measure", "decision", "name", "margin", "folder"}
         settled = {key: value for key, value in table.items() if key not in arms | told}
+        settled["train"] = {key: value for key, value in table["train"].items() if key != "epochs"}  # a job's own cap
         model = table["model"]  # a key that came later says nothing where it is not set, so that earlier runs go on
         return settled | {"model": {key: value for key, value in model.items() if key != "int8" or value}}
 

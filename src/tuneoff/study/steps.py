@@ -5,14 +5,16 @@ A failed job is a row with its reason, and the others go on; a full disk or a br
 
 from collections.abc import Iterable, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from tuneoff.core.files import disk_guard
 from tuneoff.core.rungs import LAST
 from tuneoff.evaluation.run import metric_named
 from tuneoff.study.arm import Job
+from tuneoff.study.budget.spending import until_now
 from tuneoff.study.company import group_label, groups
+from tuneoff.study.continuation import current, entered
 from tuneoff.study.faults import ENDS, Faults, said
-from tuneoff.study.outcome import JobRow
 from tuneoff.study.plan import Plan
 from tuneoff.study.race import Drop, Place, Step
 from tuneoff.study.seen import figure_of
@@ -68,21 +70,13 @@ class Steps:
             self._fit([job], LAST)
 
     def _job(self, place: Place) -> Job:
+        """The job that stands for a place, under the corrections that hold now."""
         arm, trial, seed = place
-        return self.plan.job(self.plan.arm(arm), trial, seed, self.ground)
+        job = current(self.plan.job(self.plan.arm(arm), trial, seed, self.ground), self.ledger.all_jobs())
+        return replace(job, until=until_now(self.ledger.events()))
 
     def _enter(self, job: Job) -> None:
-        row = JobRow(
-            key=job.key,
-            arm=job.arm.name,
-            trial=job.trial,
-            seed=job.seed,
-            size=job.size,
-            status="planned",
-            knobs=job.settings,
-            folder=f"jobs/{job.key}",
-        )
-        self.ledger.add_job(row)
+        self.ledger.add_job(entered(job))
 
     def _drop(self, drops: Iterable[Drop]) -> None:
         rows = {row.key: row for row in self.ledger.jobs()}
@@ -124,7 +118,7 @@ class Steps:
         for point in fitted.points:
             self.ledger.add_point(point)
         if rung == LAST:
-            self.ledger.finish(job.key, fitted.cost, fitted.outcomes)
+            self.ledger.finish(job.key, fitted.cost, fitted.outcomes, fitted.progress)
             self._note_shortened(job, "validation", fitted)
             self.worker.forget_aside(job)
         else:
@@ -181,13 +175,13 @@ class Steps:
     def _fitted(self) -> float:
         """Work that was done in fitting."""
         rows = [row for row in self.ledger.jobs() if row.rung]
-        return sum(self.plan.work(self.plan.arm(row.arm), row.rung, raced=not row.seed) for row in rows)
+        return sum(self.plan.work(self.plan.arm(row.arm), row.rung) for row in rows)
 
     def _work(self, waiting: Sequence[Job], rung: int) -> tuple[float, float]:
         """Work done and left: what waits now, then one whole run and the other seeds of every arm, and their tests."""
         plan, done = self.plan, self._fitted()
         tests = sum(plan.seeds(arm) * len(plan.data.test) for arm in plan.racing if not arm.baseline)
-        now = sum(plan.work(job.arm, rung, job.raced) for job in waiting)
+        now = sum(plan.work(job.arm, rung) for job in waiting)
         return done, max(plan.whole_work() - done, now + tests)
 
 

@@ -37,7 +37,7 @@ create table jobs (
     status text not null, why text not null default '', knobs text not null, cost text not null default '{}',
     tested integer not null default 0, attempts integer not null default 0, folder text not null default '',
     rung integer not null default 0, size integer not null default 0, retired integer not null default 0,
-    progress text);
+    progress text, cap integer not null default 0, parent text not null default '');
 create table outcomes (
     job text not null references jobs(key), step integer not null, split text not null, record text not null,
     metric text not null, phrasing integer not null default 0, stats text, why text not null default '',
@@ -129,9 +129,10 @@ class Ledger:
     def add_job(self, job: JobRow) -> None:
         """Enter a job once; a job that is there already is left as it is."""
         row = [job.key, job.arm, job.trial, job.seed, job.size, job.status, json.dumps(job.knobs), job.folder]
-        columns = "key, arm, trial, seed, size, status, knobs, folder"
+        row += [job.cap, job.parent]
+        columns = "key, arm, trial, seed, size, status, knobs, folder, cap, parent"
         with self.transaction() as db:
-            db.execute(f"insert or ignore into jobs ({columns}) values (?,?,?,?,?,?,?,?)", row)
+            db.execute(f"insert or ignore into jobs ({columns}) values (?,?,?,?,?,?,?,?,?,?)", row)
 
     def start(self, key: str) -> None:
         """A job begins, or goes on from its rung, which is no new attempt."""
@@ -225,6 +226,10 @@ class Ledger:
     def jobs(self) -> list[JobRow]:
         """The jobs in the race."""
         return self._jobs("not retired and size = 0")
+
+    def all_jobs(self) -> dict[str, JobRow]:
+        """Every job by its key, those that have left the race included."""
+        return {row.key: row for row in self._jobs("true")}
 
     def curve_jobs(self) -> list[JobRow]:
         """The points of learning curves over data sizes."""

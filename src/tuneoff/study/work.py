@@ -4,6 +4,8 @@ fit: prompt chosen, stages trained up to a rung, validation answered; at the las
 saved bundle meets the test set.
 """
 
+import math
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,6 +17,7 @@ from torch import Tensor
 
 from tuneoff.core.cost import Cost
 from tuneoff.core.errors import ConfigError
+from tuneoff.core.files import written
 from tuneoff.core.identity import content_hash
 from tuneoff.core.rungs import LAST
 from tuneoff.data.prompt import Prompt
@@ -42,16 +45,19 @@ from tuneoff.models.adapt import AdapterMethod, TrainedMethod
 from tuneoff.models.base import Base
 from tuneoff.study.arm import Job, Part, Stage, held_out
 from tuneoff.study.bundle import Tuned, TunedPart, freed, load_tuned, save_tuned, tensors_of
+from tuneoff.study.continuation import stable_file
 from tuneoff.study.course import course_records
 from tuneoff.study.given import given_tuned
 from tuneoff.study.lengths import MOST_NEW_TOKENS, longest_answer
-from tuneoff.study.outcome import Outcome, Point, Split, points_of
+from tuneoff.study.outcome import Outcome, Point, Progress, Split, points_of
 from tuneoff.study.plan import Plan
 from tuneoff.study.probing import Pooled, PooledOnce, learn, scorer_of
 
 __all__ = ["Fitted", "Worker"]
 
 PRIOR_RECORDS = 64  # a mean over this many estimates a label's prior to a few per cent
+
+LEAST_MORE, MOST_MORE = 1 / 3, 3.0  # of the steps so far that an unfinished training is told to need
 
 Tick = Callable[[int, int, float | None], None]
 
@@ -60,13 +66,15 @@ Tick = Callable[[int, int, float | None], None]
 class Fitted:
     """What fitting gave: validation outcomes of the best check, the curve, the cost. Or what the test gave.
 
-    shortened: in words, how many of the records that were answered had to be cut to fit, and how many of their answers
-    were cut where writing stops; empty where none.
+    progress: whether training had come to its end; None before it, and where nothing is trained. shortened: in words,
+    how many of the records that were answered had to be cut to fit, and how many of their answers were cut where
+    writing stops; empty where none.
     """
 
     outcomes: list[Outcome]
     points: list[Point] = field(default_factory=list)
     cost: Cost = field(default_factory=Cost)
+    progress: Progress | None = None
     shortened: str = ""
 
 
@@ -94,7 +102,6 @@ class Worker:
         self.lengths = Lengths(plan.spec.train.max_length, plan.spec.data.too_long, longest)
         self._scores: dict[str, Tensor] = {}
         self._pooled = PooledOnce()
-        self._checked: dict[str, list[list[Answer]]] = {}  # of each check of this process, one behind the other
         self._embedding_rms = base.embedding_rms  # of the base as it was, not as tuned
 
     def fit(self, job: Job, rung: int = LAST, tick: Tick = lambda step, steps, value: None) -> Fitted:
@@ -115,7 +122,7 @@ class Worker:
         trainees = [
             self._trainee(job, 0, before, adapters, {}) for job, before, adapters in zip(jobs, untuned, learning)
         ]
-        curves = train(trainees, self.plan.schedule, cache=self.cache, rung=rung, tick=tick)
+        curves = train(trainees, cache=self.cache, rung=rung, tick=tick)
         for job, before, adapters, curve in zip(jobs, untuned, learning, curves):
             parts = _parts(job.arm.stages[0], tensors_of(adapters))
             yield self._close(job, rung, replace(before, parts=parts), [curve])
@@ -125,8 +132,7 @@ class Worker:
 
     def _pause(self, job: Job, rung: int, tuned: Tuned, curves: Sequence[Trained]) -> Fitted:
         """Validation outcomes at a rung; a job that was broken off behind its check answers anew."""
-        checked = self._exact_checked(job)[-1:]
-        answers = checked[0] if checked else self._answers(tuned, self.plan.data.validation).answers
+        answers = self._exact(job, curves[-1].last) or self._answers(tuned, self.plan.data.validation).answers
         return Fitted(
             outcomes=self._outcomes(job, "validation", answers, rung),
             points=points_of(job, curves),
@@ -137,7 +143,7 @@ class Worker:
         """From what was trained to validation outcomes and a saved bundle."""
         began = time.perf_counter()
         tuned = self._probed(job, self._calibrated(job, tuned), self.plan.data.train)
-        answered = self._answers(tuned, self.plan.data.validation, self._best_checked(job, curves))
+        answered = self._answers(tuned, self.plan.data.validation, self._kept_answers(job, curves))
         size = save_tuned(tuned, self.place(job), self.base)
         cost = Cost(
             prompt_tokens=answered.prompt_tokens,
@@ -147,8 +153,37 @@ class Worker:
             peak_bytes=max((curve.peak_bytes for curve in curves if curve.peak_bytes), default=None),
             artifact_bytes=size,
         )
-        outcomes = self._outcomes(job, "validation", answered.answers)
-        return Fitted(outcomes=outcomes, points=points_of(job, curves), cost=cost, shortened=answered.shortened)
+        outcomes = self._outcomes(job, "validation", answered.answers) + self._at_the_end(job, curves)
+        return Fitted(
+            outcomes=outcomes,
+            points=points_of(job, curves),
+            cost=cost,
+            progress=self._progress(curves[-1]) if curves else None,
+            shortened=answered.shortened,
+        )
+
+    def _at_the_end(self, job: Job, curves: Sequence[Trained]) -> list[Outcome]:
+        """What was answered at the last rung, where another check's values are kept: arms are compared by this."""
+        if not curves or curves[-1].kept_the_last or not (last := self._exact(job, curves[-1].last)):
+            return []
+        return self._outcomes(job, "validation", last, LAST)
+
+    def _progress(self, curve: Trained) -> Progress:
+        """Whether the last stage had come to its end when its rate began to fall."""
+        steps, found, margin = curve.points[-1].step, curve.trend, self.plan.schedule.margin
+        if found is None:
+            return Progress(state="unknown", steps=steps, more_steps=steps, more_s=curve.seconds)
+        if found.flat(margin):
+            return Progress(state="flat", gain=found.gain, upper=found.upper, steps=steps)
+        more = min(max(found.upper / max(margin, 1e-3) - 1, LEAST_MORE), MOST_MORE)
+        return Progress(
+            state="improving" if found.lower > 0 else "unknown",
+            gain=found.gain,
+            upper=found.upper,
+            steps=steps,
+            more_steps=round(more * steps),
+            more_s=more * curve.seconds,
+        )
 
     def test(self, job: Job, cost: Cost) -> Fitted:
         """Answer the sealed test set with what the job left behind. cost: what fitting cost."""
@@ -177,7 +212,10 @@ class Worker:
 
     def place(self, job: Job) -> Path:
         """The folder of a job's bundle."""
-        return self.folder / "jobs" / job.key
+        return self.place_of(job.key)
+
+    def place_of(self, key: str) -> Path:
+        return self.folder / "jobs" / key
 
     def encode(self, prompt: Prompt, records: Sequence[Record], reserve: int = 0) -> list[Example]:
         """Records under this study's rules for length."""
@@ -201,7 +239,7 @@ class Worker:
         for number in range(last + 1):
             parts, curve = self._stage(job, number, tuned, rung if number == last else LAST, tick)
             tuned = replace(tuned, parts=(*tuned.parts, *parts))
-            curves.append(curve)
+            curves += [curve] if curve else []
         return tuned, curves
 
     def _untuned(self, job: Job) -> Tuned:
@@ -224,14 +262,18 @@ class Worker:
 
     def _stage(
         self, job: Job, number: int, before: Tuned, rung: int, tick: Tick
-    ) -> tuple[tuple[TunedPart, ...], Trained]:
-        """Train one stage while what was trained before it is worn and frozen."""
-        stage = job.arm.stages[number]
+    ) -> tuple[tuple[TunedPart, ...], Trained | None]:
+        """Train one stage while what was trained before it is worn and frozen. A job that goes on with an unfinished
+        one has all but the last stage from there."""
+        stage, last = job.arm.stages[number], number == len(job.arm.stages) - 1
+        if job.parent and not last:
+            first = len(before.parts)
+            return load_tuned(self.place_of(job.parent), own_code=True).parts[first : first + len(stage.parts)], None
         adapters = self._fresh(job, number, stage)
         names = [] if adapters else self._trainable(stage.parts[0])
         with before.own_weights(self.base), freed(self.base, names) as weights:
             trainee = self._trainee(job, number, before, adapters, weights)
-            (curve,) = train([trainee], self.plan.schedule_of(job), cache=self.cache, rung=rung, tick=tick)
+            (curve,) = train([trainee], cache=self.cache, rung=rung, tick=tick)
             learned = tensors_of(adapters) or [{"": {name: p.detach().clone() for name, p in weights.items()}}]
         return _parts(stage, learned), curve
 
@@ -247,8 +289,7 @@ class Worker:
         self, job: Job, number: int, before: Tuned, adapters: Sequence[Adapter], weights: dict[str, Tensor]
     ) -> Trainee:
         """A stage as the training loop takes it; what learns are the adapters, or else the base's own weights."""
-        stage = job.arm.stages[number]
-        self._checked[job.key] = []  # of this attempt at this stage alone
+        stage, last = job.arm.stages[number], number == len(job.arm.stages) - 1
         worn = before.wearing(self._trunk(job), adapters, weights=weights)
         learning = [_named(adapter, place) for place, adapter in enumerate(adapters)] or [weights]
         examples, check = self._lesson(job, stage, before.prompt, worn)
@@ -258,9 +299,20 @@ class Worker:
             examples=examples,
             seed=job.stream("order", number),
             check=check,
-            raced=job.raced and number == len(job.arm.stages) - 1,
-            aside=self._aside(job, number),
+            schedule=self.plan.schedule_of(job, number),
+            raced=job.raced and last,
+            aside=self._begun(job, number),
+            stable=stable_file(self.folder, job.key) if last and not job.size else None,
         )
+
+    def _begun(self, job: Job, number: int) -> Path:
+        """The file of a stage's state; a job that goes on with an unfinished one begins with what that kept."""
+        aside = self._aside(job, number)
+        if job.parent and not aside.is_file():
+            aside.parent.mkdir(parents=True, exist_ok=True)
+            with written(aside) as temporary:
+                shutil.copyfile(stable_file(self.folder, job.parent), temporary)
+        return aside
 
     def _trunk(self, job: Job) -> Base:
         """What the job's arm is trained and checked on."""
@@ -280,32 +332,39 @@ class Worker:
         """A method's peak learning rate in absolute units."""
         return method.lr * (self._embedding_rms if method.lr_unit == "embedding" else 1.0)
 
-    def _lesson(self, job: Job, stage: Stage, prompt: Prompt, worn: Worn) -> tuple[list[Example], Callable[[], Check]]:
+    def _lesson(
+        self, job: Job, stage: Stage, prompt: Prompt, worn: Worn
+    ) -> tuple[list[Example], Callable[[bool], Check]]:
         """What a stage learns from, and how it is checked: the person's records, or a course of its own."""
         if stage.course is not None:
             records = course_records(stage.course, self.plan.data)
             held = held_out(len(records))
             examples = self.encode(Prompt(), records, worn.taken)
-            return examples[held:], lambda: self._loss_check(worn, examples[:held])
+            return examples[held:], lambda answered: self._likelihood_check(worn, examples[:held])
         validation = self.encode(prompt, self.plan.data.validation, worn.taken)
         lesson = self.encode(prompt, self.unseen(job, prompt), worn.taken)
-        return lesson, lambda: self._metric_check(job, worn, validation)
+        return lesson, lambda answered: self._check(worn, validation, answered)
 
     def unseen(self, job: Job, prompt: Prompt) -> list[Record]:
         """Training records whose answers do not stand in the prompt."""
         shown = {record.id for record in prompt.demonstrations} if not prompt.nearest else set()
         return [record for record in self.plan.records(job) if record.id not in shown]
 
-    def _loss_check(self, worn: Worn, examples: Sequence[Example]) -> Check:
-        loss = sum(right_answer_losses(worn, examples, self.cache)) / len(examples)
-        return Check(-loss, 0.0)
+    def _likelihood_check(self, worn: Worn, examples: Sequence[Example]) -> Check:
+        """How likely each right answer is, one forward pass; of a text a token of it, on average."""
+        return Check(_likelihoods(right_answer_losses(worn, examples, self.cache), examples))
 
-    def _metric_check(self, job: Job, worn: Worn, examples: Sequence[Example]) -> Check:
+    def _check(self, worn: Worn, examples: Sequence[Example], answered: bool) -> Check:
+        """The same with answers: of a choice they come along, a text is written only where it is asked for."""
+        choice = self.task.kind == "choice"
+        if not (choice or answered):
+            return self._likelihood_check(worn, examples)
         answers = answer_examples(worn, self.task, examples, cache=self.cache)
-        self._checked[job.key].append(answers)
         metric = metric_named(self.task.metrics[0])
         figure = pooled(metric, answers, [example.record for example in examples], self.task)
-        return Check(figure if metric.up else -figure, -sum(answer.nll for answer in answers) / len(answers))
+        losses = [answer.nll for answer in answers]
+        likelihoods = [math.exp(-loss) for loss in losses] if choice else _likelihoods(losses, examples)
+        return Check(likelihoods, figure if metric.up else -figure, answers)
 
     def _calibrated(self, job: Job, tuned: Tuned) -> Tuned:
         """Take the labels' prior from training records, where the arm asks for it."""
@@ -323,16 +382,13 @@ class Worker:
         examples, own = self.encode(tuned.prompt, train), self.unseen(job, tuned.prompt)
         return learn(tuned, job.arm.probe, self.base, examples, {record.id for record in own}, pooled or self._pooled)
 
-    def _best_checked(self, job: Job, curves: Sequence[Trained]) -> list[Answer]:
-        """The answers at the check whose tensors are kept; none where another process has them."""
-        checked = self._exact_checked(job)
-        since = len(curves[-1].points) - curves[-1].points.index(curves[-1].best) if curves else 0
-        return checked[-since] if 0 < since <= len(checked) else []
+    def _kept_answers(self, job: Job, curves: Sequence[Trained]) -> list[Answer]:
+        """The answers at the check whose values are kept; none where another process has them, or none were given."""
+        return self._exact(job, curves[-1].best) if curves else []
 
-    def _exact_checked(self, job: Job) -> list[list[Answer]]:
-        """The answers at this process's checks, which are let go; none where they were given on rounded layers."""
-        checked = self._checked.pop(job.key, [])
-        return [] if self.plan.in_8_bits(job.arm) else checked
+    def _exact(self, job: Job, answers: Sequence[Answer] | None) -> list[Answer]:
+        """Answers of a check; none where they were given on rounded layers."""
+        return [] if answers is None or self.plan.in_8_bits(job.arm) else list(answers)
 
     def _answers(self, tuned: Tuned, records: Sequence[Record], known: Sequence[Answer] = ()) -> Answered:
         """known: the answers, where they were given already."""
@@ -376,12 +432,17 @@ class Worker:
         ]
 
     def _aside(self, job: Job, stage: int) -> Path:
-        return self.folder / "aside" / f"{job.key}-{stage}-2.safetensors"  # 2: its form; an older file is not found
+        return self.folder / "aside" / f"{job.key}-{stage}-3.safetensors"  # 3: its form; an older file is not found
 
     def forget_aside(self, job: Job) -> None:
         """Remove the unfinished state of a job that the ledger holds as done."""
         for number in range(len(job.arm.stages)):
             self._aside(job, number).unlink(missing_ok=True)
+
+
+def _likelihoods(losses: Sequence[float], examples: Sequence[Example]) -> list[float]:
+    """Of a token of each answer, on average."""
+    return [math.exp(-loss / len(example.ids.answer)) for loss, example in zip(losses, examples)]
 
 
 def _with_some_room(longest: int) -> int:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from tiny_arms import made_adapter, tiny_base
 from tuneoff.core.rungs import LAST, RUNGS
-from tuneoff.engine.learner import Group, Learner, Schedule
+from tuneoff.engine.learner import Group, Learner
+from tuneoff.engine.schedule import Schedule
 
 
 def test_rates_rise_and_then_fall_to_a_tenth():

@@ -10,8 +10,9 @@ from tuneoff.core.rungs import LAST
 from tuneoff.engine.attach import Worn, new_adapter
 from tuneoff.engine.context import Contexts
 from tuneoff.engine.fit import Fit
-from tuneoff.engine.learner import Check, Group, Schedule
+from tuneoff.engine.learner import Check, Group
 from tuneoff.engine.loss import answer_loss, plain_loss
+from tuneoff.engine.schedule import Schedule
 from tuneoff.engine.train import Trainee, Training, learn, train
 
 KINDS = [("lora",), ("soft_prompt",), ("soft_prompt_after",), ("lora", "soft_prompt")]

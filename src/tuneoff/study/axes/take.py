@@ -28,6 +28,7 @@ from tuneoff.study.arm import Job
 from tuneoff.study.axes.artifact import GROUPS, Artifact, Beside, axis_row, unknown
 from tuneoff.study.axes.sizes import BATCHES, ArmCost, Taken, asked_for, fit_figures
 from tuneoff.study.bundle import Tuned
+from tuneoff.study.continuation import current
 from tuneoff.study.faults import ENDS, raised, said
 from tuneoff.study.outcome import AxisRow, JobRow
 from tuneoff.study.plan import Plan
@@ -86,9 +87,9 @@ def take_axes(
 
     met: told what cannot be measured, and why. taken: how much is looked at; None: all that is asked for.
     """
-    axes, plan = Axes(worker, met, taken), worker.plan
+    axes, plan, rows = Axes(worker, met, taken), worker.plan, ledger.all_jobs()
     for row in due(ledger, plan):
-        job = plan.job(plan.arm(row.arm), row.trial, row.seed, ground)
+        job = current(plan.job(plan.arm(row.arm), row.trial, row.seed, ground), rows)
         tell(job.label)
         beside = axes.measure(job)
         ledger.add_axes(beside.rows, beside.outcomes)

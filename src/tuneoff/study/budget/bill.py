@@ -14,8 +14,9 @@ What is kept is paid once: the context of a record, by all arms that ask with th
 from tuneoff.core.identity import content_hash
 from tuneoff.core.rungs import LAST
 from tuneoff.engine.batches import epoch_steps
+from tuneoff.engine.schedule import Schedule
 from tuneoff.evaluation import retention, serving
-from tuneoff.study.arm import Arm, Stage, held_out
+from tuneoff.study.arm import Arm, Job, Stage, held_out
 from tuneoff.study.axes.sizes import BATCHES
 from tuneoff.study.budget.rates import BOTH_WAYS, ArmRate, Rates
 from tuneoff.study.budget.share import beside_s
@@ -37,10 +38,12 @@ RACE = ("trials", "seeds", "test")
 
 
 class Bill:
-    """seconds: by phase, so far. fixed_s: of them, what is as long on any machine. tokens: trained, so far."""
+    """length: the share of the longest training after which one ends. seconds: by phase, so far. fixed_s: of them, what
+    is as long on any machine. tokens: trained, so far.
+    """
 
-    def __init__(self, plan: Plan, rates: Rates):
-        self.plan, self.rates = plan, rates
+    def __init__(self, plan: Plan, rates: Rates, length: float = 1.0):
+        self.plan, self.rates, self.length = plan, rates, length
         self.seconds = dict.fromkeys(PHASES, 0.0)
         self.seconds["before"] = rates.before_s + rates.took_s
         self.fixed_s = self.tokens = 0.0
@@ -50,7 +53,7 @@ class Bill:
 
     def after(self) -> "Bill":
         """A new one of what comes after this: what has been met is paid for."""
-        bill = Bill(self.plan, self.rates)
+        bill = Bill(self.plan, self.rates, self.length)
         bill.seconds["before"] = 0.0
         bill._met, bill._raced_s = set(self._met), self.raced_s
         return bill
@@ -135,26 +138,37 @@ class Bill:
         stage, rate = arm.stages[number], self.rates.of(arm)
         lesson = rate.records[number] if stage.course or not size else min(size, rate.records[number])
         job, last = self.plan.job(arm, 0, place[2], "", size=size), number == len(arm.stages) - 1
-        schedule = self.plan.schedule_of(job)
-        first, until = 0 if was == 0 else schedule.steps(lesson), schedule.steps(lesson)
+        schedule = self.plan.schedule_of(job, number)
+        whole = _whole(schedule, lesson, self.length)
+        first, until = 0 if was == 0 else whole, whole
         if last:
-            first = schedule.rung_step(lesson, was) if was else 0
-            until = schedule.rung_step(lesson, rung)
+            first = min(whole, schedule.rung_step(lesson, was)) if was else 0
+            until = whole if rung == LAST else min(whole, schedule.rung_step(lesson, rung))
         tokens = (until - first) * lesson / epoch_steps(lesson, schedule.batch_size) * rate.tokens[number]
         self.tokens += tokens
         seconds = tokens * rate.token_s[number]
         if stage.course is None:
             seconds += self._contexts(place, "train", lesson) if until > first else 0.0
-        marks = schedule.check_steps(lesson)
-        checks = marks if job.raced and last else schedule.late_steps(lesson)
-        seconds += rate.aside_s * sum(first < step <= until for step in marks)
+        checks = sum(first < step <= until for step in schedule.check_steps(lesson))
+        answered = sum(first < step <= until for step in self._answered_at(job, schedule, lesson, whole)) if last else 0
+        seconds += rate.aside_s * checks
         if last and self.plan.in_8_bits(arm):  # what was checked on rounded layers is answered once more
             seconds += self._answered(place, "validation", len(self.plan.data.validation))
-        return seconds + sum(self._check(place, stage, number) for step in checks if first < step <= until)
+        looks = [self._check(place, stage, number) for _ in range(checks)]
+        return seconds + sum(looks) + answered * self._written(place)
+
+    def _answered_at(self, job: Job, schedule: Schedule, lesson: int, whole: int) -> list[int]:
+        """The steps at which texts are written too: the early rungs of a race, and the end."""
+        early = [schedule.rung_step(lesson, rung) for rung in range(1, LAST)] if job.raced else []
+        return [*early, whole]
+
+    def _written(self, place: Place) -> float:
+        """To write the answers of validation, beside reading the records."""
+        return self.rates.of(self._arms[place[0]]).written_s(len(self.plan.data.validation))
 
     def _check(self, place: Place, stage: Stage, number: int) -> float:
         if stage.course is None:
-            return self._answered(place, "validation", len(self.plan.data.validation))
+            return self._read(place, "validation", len(self.plan.data.validation))
         rate = self.rates.of(self._arms[place[0]])
         return held_out(rate.records[number]) * rate.tokens[number] * rate.token_s[number] / BOTH_WAYS
 
@@ -166,8 +180,12 @@ class Bill:
         return prior + asked + self.rates.of(arm).keep_s
 
     def _answered(self, place: Place, split: str, count: int) -> float:
+        return self._read(place, split, count) + self.rates.of(self._arms[place[0]]).written_s(count)
+
+    def _read(self, place: Place, split: str, count: int) -> float:
+        """To read records, and their labels or right answers."""
         rate = self.rates.of(self._arms[place[0]])
-        seconds = count * rate.record_s + rate.written_s(count)
+        seconds = count * rate.record_s
         return seconds + (self._contexts(place, split, count) if rate.first_s else rate.shared_s)
 
     def _contexts(self, place: Place, split: str, count: int) -> float:
@@ -182,6 +200,12 @@ class Bill:
         seen = what in self._met
         self._met.add(what)
         return seen
+
+
+def _whole(schedule: Schedule, records: int, length: float) -> int:
+    """The last step of a training that ends after a share of its cap: the decay begins behind the early rungs."""
+    shortest = schedule.end(records, schedule.first_decay(records))
+    return max(shortest, round(length * schedule.steps(records)))
 
 
 def _asked(arm: Arm, place: Place) -> tuple:

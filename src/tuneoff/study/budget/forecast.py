@@ -42,6 +42,7 @@ __all__ = [
 
 AIM = 0.9  # of the time is planned for: the rest is for the verdict, and for a machine that gets slower
 MOST_TRIALS = 8  # that a large budget is used for unasked
+SHORTEST = 0.0  # of the longest training: as soon as the early rungs allow
 ENOUGH = 512  # records to show what is ahead at best
 FIRST = 1
 NO_FIGURES = "no latency, drift, robustness and memorisation"
@@ -158,9 +159,11 @@ def worst(plan: Plan, rates: Rates) -> Total:
     return rehearse(plan, rates, entries_of(plan), lambda place: _share(runs, place[0]))
 
 
-def rehearse(plan: Plan, rates: Rates, entries: Sequence[Entry], guess: Guess, records: int = 1) -> Total:
-    """A race from nothing to its end, on paper."""
-    bill = Bill(plan, rates)
+def rehearse(
+    plan: Plan, rates: Rates, entries: Sequence[Entry], guess: Guess, records: int = 1, length: float = 1.0
+) -> Total:
+    """A race from nothing to its end, on paper. length: the share of the longest training at which curves are flat."""
+    bill = Bill(plan, rates, length)
     Rehearsal(entries, bill, guess, records).run(plan.spec.race)
     return Total(dict(bill.seconds), round(bill.tokens))
 
@@ -173,7 +176,7 @@ def _best(plan: Plan, rates: Rates) -> Total:
     def guess(place: Place) -> float:
         return 1.0 if place[0] == first else 1e-6 * (1 - _share(runs, place[0]))
 
-    return rehearse(plan, rates, entries_of(plan), guess, min(ENOUGH, len(plan.data.validation)))
+    return rehearse(plan, rates, entries_of(plan), guess, min(ENOUGH, len(plan.data.validation)), SHORTEST)
 
 
 def _runs(plan: Plan, rates: Rates) -> dict[str, float]:

@@ -207,7 +207,7 @@ class Probe(Worker):
         passes = sum(2 + BOTH_WAYS * STEPS * len(arm.stages) for arm in arms if not arm.baseline)
         self.few = max(FEWEST, min(MOST, int(allowance_s / (one_s * max(passes, 1)))))
         size = min(self.few, self.batch_size)
-        short = replace(self.plan.schedule, epochs=float(STEPS), batch_size=size, checks=STEPS, patience=0)
+        short = replace(self.plan.schedule, epochs=float(STEPS), batch_size=size, checks=STEPS)
         self.plan = replace(self.plan, schedule=short)
 
     def measure(self, arms: Sequence[Arm]) -> list[tuple[Arm, ArmRate]]:
@@ -249,16 +249,18 @@ class Probe(Worker):
         return [replace(look.rate, start_s=start_s + look.rate.start_s) for look in looks]
 
     def _trainee(self, *given) -> Trainee:
-        return replace(super()._trainee(*given), raced=True)  # a point a step, whose seconds are read
+        return replace(super()._trainee(*given), schedule=self.plan.schedule)  # a point a step, whose seconds are read
 
-    def _lesson(self, job: Job, stage: Stage, prompt: Prompt, worn: Worn) -> tuple[list[Example], Callable[[], Check]]:
+    def _lesson(
+        self, job: Job, stage: Stage, prompt: Prompt, worn: Worn
+    ) -> tuple[list[Example], Callable[[bool], Check]]:
         """A few records of what the stage learns from, short and long ones, and a check that takes no time."""
         examples, _ = super()._lesson(job, stage, prompt, worn)
         few = spread(examples, self.plan.schedule.batch_size, lambda example: len(example.ids.ids))
         lengths, looked_at = ([len(example.ids.ids) for example in own] for own in (examples, few))
         lesson = Lesson(len(examples), fmean(lengths), sum(looked_at))
         self._lessons[job.key, job.arm.stages.index(stage)] = lesson
-        return few, lambda: Check(0.0, 0.0)
+        return few, lambda answered: Check([0.0])
 
     def _close(self, job: Job, rung: int, tuned: Tuned, curves: Sequence[Trained]) -> Fitted:
         """Instead of finishing the job: save, load and answer with what it has, by the clock."""

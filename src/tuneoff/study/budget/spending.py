@@ -41,6 +41,7 @@ __all__ = [
     "race_seconds",
     "read_corrections",
     "spent_seconds",
+    "until_now",
 ]
 
 BEGIN, RATES, FORECAST, CORRECTION = "begin", "rates", "forecast", "correction"
@@ -65,11 +66,14 @@ class PhaseTime(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """From here on: at most so many trials of a method go on, at most so many seeds are run. why: a sentence."""
+    """From here on: at most so many trials of a method go on, at most so many seeds are run, and training ends at this
+    share of its cap at the latest. why: a sentence.
+    """
 
     trials: int
     seeds: int
     why: str
+    until: float = 1.0
 
     def as_json(self) -> str:
         return json.dumps(asdict(self))
@@ -154,6 +158,11 @@ def corrected(entries: Iterable[Entry], seen: Iterable[Seen], corrections: Seque
 def read_corrections(events: Iterable[Mapping]) -> list[Correction]:
     """All corrections of a run, in their order."""
     return [Correction(**json.loads(event["detail"])) for event in events if event["what"] == CORRECTION]
+
+
+def until_now(events: Iterable[Mapping]) -> float:
+    """The share of its cap at which training ends at the latest."""
+    return min((each.until for each in read_corrections(events)), default=1.0)
 
 
 def spent_seconds(events: Sequence[Mapping], now: float | None = None) -> float:
