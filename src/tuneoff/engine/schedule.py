@@ -70,7 +70,7 @@ class Schedule:
         """The step at which it begins at the latest."""
         steps = self.steps(records)
         latest = math.floor((1 - self.decay) * self.until * steps)
-        return min(max(latest, self.rung_step(records, LAST - 1)), steps - 1)
+        return max(1, min(max(latest, self.rung_step(records, LAST - 1)), steps - 1))
 
     def end(self, records: int, start: int) -> int:
         """The last step, where the decay began at another."""

@@ -141,9 +141,9 @@ class Training:
 
     def put_aside(self) -> None:
         learner = self.learner
-        if self.trainee.aside is None or learner.step == learner.end:
+        if self.trainee.aside is None:
             return
-        if learner.bytes <= SMALL_BYTES or learner.step in self._rungs:
+        if learner.bytes <= SMALL_BYTES or learner.step in (*self._rungs, learner.end):
             learner.save(self.trainee.aside)
 
     def go_on(self) -> None:

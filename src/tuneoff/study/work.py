@@ -4,7 +4,6 @@ fit: prompt chosen, stages trained up to a rung, validation answered; at the las
 saved bundle meets the test set.
 """
 
-import math
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +29,7 @@ from tuneoff.engine.learner import Check, Group, Trained
 from tuneoff.engine.score import score_choices
 from tuneoff.engine.train import Trainee, train
 from tuneoff.evaluation.answer import cut_answers
+from tuneoff.evaluation.checks import check, likelihood_check
 from tuneoff.evaluation.metric import Answer
 from tuneoff.evaluation.run import (
     answer_examples,
@@ -38,8 +38,6 @@ from tuneoff.evaluation.run import (
     label_prior,
     label_scores,
     metric_named,
-    pooled,
-    right_answer_losses,
 )
 from tuneoff.models.adapt import AdapterMethod, TrainedMethod
 from tuneoff.models.base import Base
@@ -52,12 +50,11 @@ from tuneoff.study.lengths import MOST_NEW_TOKENS, longest_answer
 from tuneoff.study.outcome import Outcome, Point, Progress, Split, points_of
 from tuneoff.study.plan import Plan
 from tuneoff.study.probing import Pooled, PooledOnce, learn, scorer_of
+from tuneoff.study.progress import progress_of
 
 __all__ = ["Fitted", "Worker"]
 
 PRIOR_RECORDS = 64  # a mean over this many estimates a label's prior to a few per cent
-
-LEAST_MORE, MOST_MORE = 1 / 3, 3.0  # of the steps so far that an unfinished training is told to need
 
 Tick = Callable[[int, int, float | None], None]
 
@@ -143,7 +140,8 @@ class Worker:
         """From what was trained to validation outcomes and a saved bundle."""
         began = time.perf_counter()
         tuned = self._probed(job, self._calibrated(job, tuned), self.plan.data.train)
-        answered = self._answers(tuned, self.plan.data.validation, self._kept_answers(job, curves))
+        known = self._exact(job, curves[-1].best if curves else None)
+        answered = self._answers(tuned, self.plan.data.validation, known)
         size = save_tuned(tuned, self.place(job), self.base)
         cost = Cost(
             prompt_tokens=answered.prompt_tokens,
@@ -158,7 +156,7 @@ class Worker:
             outcomes=outcomes,
             points=points_of(job, curves),
             cost=cost,
-            progress=self._progress(curves[-1]) if curves else None,
+            progress=progress_of(curves[-1], self.plan.schedule.margin) if curves else None,
             shortened=answered.shortened,
         )
 
@@ -167,23 +165,6 @@ class Worker:
         if not curves or curves[-1].kept_the_last or not (last := self._exact(job, curves[-1].last)):
             return []
         return self._outcomes(job, "validation", last, LAST)
-
-    def _progress(self, curve: Trained) -> Progress:
-        """Whether the last stage had come to its end when its rate began to fall."""
-        steps, found, margin = curve.points[-1].step, curve.trend, self.plan.schedule.margin
-        if found is None:
-            return Progress(state="unknown", steps=steps, more_steps=steps, more_s=curve.seconds)
-        if found.flat(margin):
-            return Progress(state="flat", gain=found.gain, upper=found.upper, steps=steps)
-        more = min(max(found.upper / max(margin, 1e-3) - 1, LEAST_MORE), MOST_MORE)
-        return Progress(
-            state="improving" if found.lower > 0 else "unknown",
-            gain=found.gain,
-            upper=found.upper,
-            steps=steps,
-            more_steps=round(more * steps),
-            more_s=more * curve.seconds,
-        )
 
     def test(self, job: Job, cost: Cost) -> Fitted:
         """Answer the sealed test set with what the job left behind. cost: what fitting cost."""
@@ -340,31 +321,15 @@ class Worker:
             records = course_records(stage.course, self.plan.data)
             held = held_out(len(records))
             examples = self.encode(Prompt(), records, worn.taken)
-            return examples[held:], lambda answered: self._likelihood_check(worn, examples[:held])
+            return examples[held:], lambda answered: likelihood_check(worn, examples[:held], self.cache)
         validation = self.encode(prompt, self.plan.data.validation, worn.taken)
         lesson = self.encode(prompt, self.unseen(job, prompt), worn.taken)
-        return lesson, lambda answered: self._check(worn, validation, answered)
+        return lesson, lambda answered: check(worn, self.task, validation, self.cache, answered=answered)
 
     def unseen(self, job: Job, prompt: Prompt) -> list[Record]:
         """Training records whose answers do not stand in the prompt."""
         shown = {record.id for record in prompt.demonstrations} if not prompt.nearest else set()
         return [record for record in self.plan.records(job) if record.id not in shown]
-
-    def _likelihood_check(self, worn: Worn, examples: Sequence[Example]) -> Check:
-        """How likely each right answer is, one forward pass; of a text a token of it, on average."""
-        return Check(_likelihoods(right_answer_losses(worn, examples, self.cache), examples))
-
-    def _check(self, worn: Worn, examples: Sequence[Example], answered: bool) -> Check:
-        """The same with answers: of a choice they come along, a text is written only where it is asked for."""
-        choice = self.task.kind == "choice"
-        if not (choice or answered):
-            return self._likelihood_check(worn, examples)
-        answers = answer_examples(worn, self.task, examples, cache=self.cache)
-        metric = metric_named(self.task.metrics[0])
-        figure = pooled(metric, answers, [example.record for example in examples], self.task)
-        losses = [answer.nll for answer in answers]
-        likelihoods = [math.exp(-loss) for loss in losses] if choice else _likelihoods(losses, examples)
-        return Check(likelihoods, figure if metric.up else -figure, answers)
 
     def _calibrated(self, job: Job, tuned: Tuned) -> Tuned:
         """Take the labels' prior from training records, where the arm asks for it."""
@@ -381,10 +346,6 @@ class Worker:
             return tuned
         examples, own = self.encode(tuned.prompt, train), self.unseen(job, tuned.prompt)
         return learn(tuned, job.arm.probe, self.base, examples, {record.id for record in own}, pooled or self._pooled)
-
-    def _kept_answers(self, job: Job, curves: Sequence[Trained]) -> list[Answer]:
-        """The answers at the check whose values are kept; none where another process has them, or none were given."""
-        return self._exact(job, curves[-1].best) if curves else []
 
     def _exact(self, job: Job, answers: Sequence[Answer] | None) -> list[Answer]:
         """Answers of a check; none where they were given on rounded layers."""
@@ -438,11 +399,6 @@ class Worker:
         """Remove the unfinished state of a job that the ledger holds as done."""
         for number in range(len(job.arm.stages)):
             self._aside(job, number).unlink(missing_ok=True)
-
-
-def _likelihoods(losses: Sequence[float], examples: Sequence[Example]) -> list[float]:
-    """Of a token of each answer, on average."""
-    return [math.exp(-loss / len(example.ids.answer)) for loss, example in zip(losses, examples)]
 
 
 def _with_some_room(longest: int) -> int:

@@ -1,6 +1,5 @@
-"""The schedule that all trained arms share: rates, checks, and the steps at which its rungs are reached."""
+"""What learns, and the schedule that all trained arms share: rates, checks, rungs, and where it ends."""
 
-import math
 from itertools import pairwise
 
 import pytest
@@ -11,82 +10,57 @@ from hypothesis import strategies as st
 from tiny_arms import made_adapter, tiny_base
 from tuneoff.core.rungs import LAST, RUNGS
 from tuneoff.engine.learner import Group, Learner
-from tuneoff.engine.schedule import Schedule
+from tuneoff.engine.schedule import Schedule, cap_epochs
 
 
-def test_rates_rise_and_then_fall_to_a_tenth():
-    schedule = Schedule(warmup=0.1)
-    rates = [schedule.rate(step, 100) for step in range(100)]
+def test_the_rate_rises_stays_and_falls_by_a_root():
+    schedule = Schedule(epochs=100, batch_size=1, warmup=0.1)
+    rates = [schedule.rate(step, 1, 60) for step in range(75)]
     assert rates[:10] == pytest.approx([(step + 1) / 10 for step in range(10)])
-    assert rates[10] == 1.0
-    assert rates[55] == pytest.approx(0.1 + 0.9 * 0.5)
-    assert rates[99] == pytest.approx(0.1 + 0.45 * (1 + math.cos(math.pi * 89 / 90)))
-    assert all(a > b for a, b in pairwise(rates[10:]))
-    assert Schedule(warmup=0.0).rate(0, 5) == 1.0
-    assert Schedule().rate(0, 1) == 1.0
+    assert rates[10:60] == [1.0] * 50
+    assert rates[60:] == pytest.approx([1 - (at / 16) ** 0.5 for at in range(1, 16)])
+    assert schedule.end(1, 60) == 75, "a fifth of all steps"
+    assert schedule.rate(99, 1, None) == 1.0
 
 
 @pytest.mark.parametrize(
-    ("schedule", "records", "steps", "checks"),
-    [
-        (Schedule(epochs=2, batch_size=8, checks=4), 160, 40, [4, 13, 27, 40]),
-        (Schedule(epochs=2, batch_size=8, checks=3), 160, 40, [4, 13, 40]),
-        (Schedule(epochs=2, batch_size=8, checks=7), 160, 40, [4, 13, 19, 24, 29, 35, 40]),
-        (Schedule(epochs=0.5, batch_size=8, checks=2), 160, 10, [3, 10]),
-        (Schedule(epochs=0.5, batch_size=8, checks=1), 160, 10, [10]),
-        (Schedule(epochs=1, batch_size=8, checks=4), 3, 1, [1]),
-        (Schedule(epochs=0.01, batch_size=8, checks=4), 3, 1, [1]),
-        (Schedule(epochs=1, batch_size=2, checks=4), 5, 3, [1, 2, 3]),
-    ],
+    ("records", "passes"), [(4, 320), (50, 25.6), (160, 16), (200, 16), (400, 8), (1000, 3.2), (10_000, 3)]
 )
-def test_steps_and_checks_of_a_schedule(schedule, records, steps, checks):
-    assert schedule.steps(records) == steps
-    assert schedule.check_steps(records) == checks
-
-
-def test_late_checks_choose_what_is_kept():
-    assert Schedule(epochs=2, batch_size=8, checks=4).late_steps(160) == [27, 40]
-    assert Schedule(epochs=2, batch_size=8, checks=3).late_steps(160) == [40]
-    assert Schedule(epochs=2, batch_size=8, checks=1).late_steps(160) == [40]
-    assert Schedule(epochs=1, batch_size=8, checks=4).late_steps(3) == [1]
+def test_few_records_are_seen_more_often(records, passes):
+    assert cap_epochs(records) == passes
 
 
 SCHEDULES = st.builds(
     Schedule,
-    epochs=st.floats(0.01, 9.0),
+    epochs=st.floats(0.01, 40.0),
     batch_size=st.integers(1, 64),
     checks=st.integers(1, 40),
+    until=st.floats(0.01, 1.0),
 )
 
 
 @given(SCHEDULES, st.integers(1, 5000))
-def test_checks_rise_to_the_last_step(schedule, records):
+def test_checks_rise_to_the_last_step_and_stand_at_the_rungs(schedule, records):
     steps, checks = schedule.steps(records), schedule.check_steps(records)
     assert checks[0] >= 1
     assert all(a < b for a, b in pairwise(checks))
     assert checks[-1] == steps
-    assert len(checks) <= schedule.checks
-    late = schedule.late_steps(records)
-    assert checks[-len(late) :] == late
-    if steps > 20 * schedule.checks:  # no two of them fall on one step
-        assert len(checks) == schedule.checks
+    reached = [schedule.rung_step(records, rung) for rung in range(1, LAST + 1)]
+    assert set(reached) <= set(checks)
+    assert reached == [max(1, round(steps * share)) for share in RUNGS]
 
 
 @given(SCHEDULES, st.integers(1, 5000))
-def test_a_rung_is_reached_at_a_check(schedule, records):
-    steps = schedule.steps(records)
-    reached = [schedule.rung_step(records, rung) for rung in range(1, LAST + 1)]
-    assert set(reached) <= set(schedule.check_steps(records))
-    assert reached == sorted(reached)
-    assert reached[-1] == steps
-    if schedule.checks >= len(RUNGS):  # each rung has a check of its own
-        assert reached == [max(1, round(steps * share)) for share in RUNGS]
-
-
-@pytest.mark.parametrize(("checks", "reached"), [(1, [40, 40, 40]), (2, [13, 13, 40]), (3, [4, 13, 40])])
-def test_with_few_checks_the_rungs_fall_together(checks, reached):
-    schedule = Schedule(epochs=2, batch_size=8, checks=checks)
-    assert [schedule.rung_step(160, rung) for rung in range(1, LAST + 1)] == reached
+def test_the_decay_begins_behind_the_early_rungs_and_ends_at_the_cap_at_the_latest(schedule, records):
+    steps, rung = schedule.steps(records), schedule.rung_step(records, LAST - 1)
+    first, last = schedule.first_decay(records), schedule.last_decay(records)
+    assert 1 <= first <= last <= max(1, steps - 1)
+    for start in (first, last):
+        assert min(start + 1, steps) <= schedule.end(records, start) <= steps
+    if rung < steps:
+        assert first == rung
+    if schedule.until == 1.0 and steps > 20:
+        assert schedule.end(records, last) >= 0.95 * steps
 
 
 @pytest.mark.parametrize("name", ["prefix", "lora"])

@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import load_file
 
 from tiny_arms import TASK, CountingCache, made_method, short_rows, tiny_base
-from tiny_training import FLOAT32, Killed, Run, curve, killed_after, many_rows, same
+from tiny_training import CHECKS, FLOAT32, Killed, Run, curve, killed_after, looks, many_rows, same
 from tuneoff.core.rungs import LAST
 from tuneoff.engine.attach import Worn, new_adapter
 from tuneoff.engine.context import Contexts
@@ -23,7 +23,7 @@ def test_the_loss_goes_down(names):
     run = Run(names, lr=0.1)
     assert run.done.points[-1].train_loss < 0.9 * run.done.points[0].train_loss
     assert run.done.tokens == 2 * sum(len(row.ids.ids) for row in run.rows)
-    assert [point.step for point in run.done.points] == [1, 3, 5, 8]
+    assert [point.step for point in run.done.points] == CHECKS
     assert run.done.peak_bytes is not None
 
 
@@ -38,7 +38,7 @@ def test_same_seed_same_bits_and_another_seed_others(names):
 
 
 @pytest.mark.parametrize("names", KINDS)
-@pytest.mark.parametrize("killed", [4, 6])
+@pytest.mark.parametrize("killed", [4, 7])
 def test_a_killed_run_goes_on_and_ends_with_the_same_bits(names, killed, tmp_path):
     whole = Run(names, cache=CountingCache())
     fresh = CountingCache()  # a new process has kept nothing yet
@@ -47,7 +47,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bits(names, killed, tmp_pat
         Run(names, aside=aside, tick=killed_after(killed), cache=CountingCache())
     seen = []
     resumed = Run(names, aside=aside, cache=fresh, tick=lambda step, steps, value: seen.append(step))
-    assert seen[0] == killed  # the step behind the last check
+    assert seen[0] == killed + 1 - (killed not in CHECKS)  # the step behind the last check
     assert same(whole.tensors, resumed.tensors)
     assert curve(whole.done) == curve(resumed.done)
 
@@ -77,76 +77,82 @@ def test_a_finished_run_taken_up_again_learns_nothing_more(tmp_path):
     assert again.checks == []
 
 
-def test_a_run_that_stopped_early_and_was_killed_stays_stopped(tmp_path):
-    figures = iter([0.9, 0.8, 0.5, 0.4, 0.3, 0.9, 0.9, 0.9])
-    schedule = Schedule(epochs=4, batch_size=4, checks=8, patience=2)
-    aside = tmp_path / "aside.safetensors"
-    one = Run(schedule=schedule, aside=aside, check=lambda: Check(next(figures), 0.0))
-    again = Run(schedule=schedule, aside=aside, check=lambda: Check(next(figures), 0.0))
-    assert len(one.done.points) == 5
-    assert curve(one.done) == curve(again.done)
-    assert same(one.tensors, again.tensors)
-
-
 def test_the_state_put_aside_is_whole(tmp_path):
     aside = tmp_path / "aside.safetensors"
     run = Run(aside=aside)
     held = load_file(aside)
     names = {name.partition("/")[2] for name in held}
-    assert {name.partition("/")[0] for name in held} == {"now", "best", "m", "v"}
-    assert names == set(run.groups[0].parameters)
+    assert {name.partition("/")[0] for name in held} == {"now", "best", "m", "v", "likelihoods"}
+    assert names - {""} == set(run.groups[0].parameters)
     assert [path.name for path in tmp_path.iterdir()] == ["aside.safetensors"]
 
 
-def test_the_best_check_comes_back():
-    figures = iter([0.2, 0.3, 0.9, 0.4])
-    run = Run(check=lambda: Check(next(figures), 0.0))
+def test_the_likeliest_check_comes_back():
+    run = Run(check=looks(0.2, 0.3, 0.4, 0.9, 0.4, 0.8, 0.7))
     full = Run()  # the same steps, its tensors noted at every check
-    assert run.done.best.step == 5
-    assert same(run.tensors, full.checks[2])
-    assert not same(run.tensors, full.checks[3])
+    assert run.done.kept.step == 4
+    assert not run.done.kept_the_last
+    assert same(run.tensors, full.checks[3])
+    assert not same(run.tensors, full.checks[-1])
 
 
-def test_a_check_at_an_early_rung_serves_the_race_alone():
-    figures = iter([0.2, 0.9, 0.5, 0.4])
-    assert Run(check=lambda: Check(next(figures), 0.0)).done.best.step == 5
-    figures = iter([0.2, 0.9])
-    assert Run(check=lambda: Check(next(figures), 0.0), rung=2).done.best.step == 3, "until there is a later one"
+def test_of_equal_checks_the_first_is_kept_and_one_that_is_no_number_never():
+    assert Run(check=looks(0.2, 0.5, 0.5, 0.5, 0.4, 0.5, 0.3)).done.kept.step == 2
+    nan = float("nan")
+    assert Run(check=looks(nan, 0.1, nan, nan, nan, nan, nan)).done.kept.step == 2
 
 
-def test_what_does_not_race_is_checked_late_alone_and_ends_with_the_same_bits(tmp_path):
-    whole, late = Run(), Run(raced=False)
-    assert [point.step for point in late.done.points] == [5, 8]
-    assert same(whole.tensors, late.tensors)
-    assert late.done.points[0].train_loss == pytest.approx(
-        sum(mean * steps for mean, steps in zip([p.train_loss for p in whole.done.points], (1, 2, 2))) / 5
-    )
-    aside = tmp_path / "aside.safetensors"
-    with pytest.raises(Killed):
-        Run(raced=False, aside=aside, tick=killed_after(4))
-    seen = []
-    resumed = Run(raced=False, aside=aside, tick=lambda step, steps, value: seen.append(step))
-    assert seen[0] == 4, "it goes on from the last step that a check may stand at"
-    assert same(resumed.tensors, late.tensors)
-    assert curve(resumed.done) == curve(late.done)
+def test_answers_are_wanted_at_the_rungs_of_a_race_and_at_the_end():
+    def asked(**options):
+        seen = []
+
+        def check(answered):
+            seen.append(answered)
+            return Check([0.5, 0.5])
+
+        run = Run(check=check, **options)
+        return [step for step, answered in zip((p.step for p in run.done.points), seen) if answered]
+
+    assert asked() == [1, 3, 8]
+    assert asked(raced=False) == [8]
 
 
-def test_equal_figures_go_to_the_better_tie_and_then_to_the_first():
-    ties = iter([Check(0.4, 0.0), Check(0.5, -3.0), Check(0.5, -1.0), Check(0.5, -1.0), Check(0.4, 0.0)])
-    schedule = Schedule(epochs=4, batch_size=4, checks=5)
-    done = Run(schedule=schedule, check=lambda: next(ties)).done
-    assert [point.step for point in done.points] == [2, 5, 9, 12, 16]
-    assert done.best.step == 9
+def test_the_decay_begins_where_the_curve_is_flat_and_ends_a_quarter_of_the_steps_later():
+    schedule = Schedule(epochs=10, batch_size=4, checks=20, margin=0.01)  # 40 steps, rungs at 4 and 13
+    done = Run(schedule=schedule, check=looks(*[0.2, 0.4, 0.6, 0.7, 0.74, *[0.75] * 40])).done
+    assert done.decay_from == 18  # from step 9 on 0.74 and 0.75 alone
+    assert done.trend.flat(0.01)
+    assert done.points[-1].step == 22
+    assert [point.step for point in done.points if point.decaying] == [20, 22]
 
 
-def test_patience_stops_early_and_zero_never_does():
-    def figures():
-        rest = iter([0.9, 0.8, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0])
-        return lambda: Check(next(rest), 0.0)
+def test_a_rising_curve_trains_to_the_cap_and_keeps_its_state(tmp_path):
+    stable = tmp_path / "stable" / "state.safetensors"
+    schedule = Schedule(epochs=10, batch_size=4, checks=20, margin=0.01)
+    rising = [0.02 * at for at in range(1, 30)]
+    run = Run(schedule=schedule, check=looks(*rising), stable=stable)
+    assert (run.done.decay_from, run.done.points[-1].step) == (32, 40)
+    assert run.done.trend.lower > 0
+    longer = Schedule(epochs=20, batch_size=4, checks=40, margin=0.01)
+    on = Run(schedule=longer, check=looks(*rising[17:], *[0.9] * 60), aside=stable)
+    whole = Run(schedule=longer, check=looks(*rising[:16], *rising[17:], *[0.9] * 60))
+    assert on.done.points[0] == run.done.points[0]
+    assert on.done.points[-1].step > 40
+    assert [p.step for p in on.done.points if p.step > 32][:3] == [p.step for p in whole.done.points if p.step > 32][:3]
 
-    schedule = {"epochs": 4, "batch_size": 4, "checks": 8}
-    assert len(Run(schedule=Schedule(**schedule, patience=2), check=figures()).done.points) == 5
-    assert len(Run(schedule=Schedule(**schedule, patience=0), check=figures()).done.points) == 8
+
+def test_a_flat_curve_keeps_no_state_to_go_on_from(tmp_path):
+    schedule = Schedule(epochs=10, batch_size=4, checks=20, margin=0.01)
+    Run(schedule=schedule, check=looks(*[0.7] * 40), stable=tmp_path / "stable.safetensors")
+    assert not (tmp_path / "stable.safetensors").exists()
+
+
+def test_where_time_is_short_training_ends_earlier():
+    schedule = Schedule(epochs=10, batch_size=4, checks=20, margin=-1.0, until=0.5)
+    done = Run(schedule=schedule, check=looks(*[0.7] * 40)).done
+    assert (done.decay_from, done.points[-1].step) == (16, 20)
+    least = Schedule(epochs=10, batch_size=4, checks=20, margin=-1.0, until=0.1)
+    assert Run(schedule=least, check=looks(*[0.7] * 40)).done.decay_from == 13, "not before the second rung"
 
 
 def test_each_group_has_its_own_rate_and_the_schedule_moves_both():
@@ -156,17 +162,21 @@ def test_each_group_has_its_own_rate_and_the_schedule_moves_both():
         Group({f"{lr}/{at}/{n}": t for at, own in adapter.tensors.items() for n, t in own.items()}, lr)
         for adapter, lr in zip(adapters, (1e-3, 4e-2))
     ]
-    schedule = Schedule(epochs=4, batch_size=4, warmup=0.5)
+    schedule = Schedule(epochs=10, batch_size=4, warmup=0.2, margin=-1.0)
+    check = lambda answered: Check([0.0])  # noqa: E731
     trainee = Trainee(
-        worn=Worn(base, adapters), groups=groups, examples=many_rows()[:4], seed=0, check=lambda: Check(0.0, 0.0)
+        worn=Worn(base, adapters), groups=groups, examples=many_rows()[:4], seed=0, check=check, schedule=schedule
     )
-    training, rates = Training(trainee, schedule, None), []
-    for _ in range(4):
+    training, rates = Training(trainee, None), []
+    while training.batch:
         learn([training], Fit(base.device))
         rates.append([group["lr"] for group in training.learner.optimiser.param_groups])
+        training.go_on()
+    assert len(rates) == 10
     assert rates[0] == pytest.approx([0.5e-3, 2e-2])
     assert rates[1] == pytest.approx([1e-3, 4e-2])
-    assert rates[3] == pytest.approx([(0.1 + 0.45) * 1e-3, (0.1 + 0.45) * 4e-2])
+    assert rates[7] == pytest.approx([1e-3, 4e-2])
+    assert rates[8] == pytest.approx([(1 - (1 / 3) ** 0.5) * 1e-3, (1 - (1 / 3) ** 0.5) * 4e-2])
 
 
 def test_one_step_is_the_mean_over_trained_tokens_clipped_and_handed_to_adamw():
@@ -179,10 +189,11 @@ def test_one_step_is_the_mean_over_trained_tokens_clipped_and_handed_to_adamw():
             own.update({name: t.detach().double().requires_grad_() for name, t in own.items()})
         made.append(adapter)
     ours, hand = made
-    schedule = Schedule(epochs=1, clip=0.01, weight_decay=0.1)
+    schedule = Schedule(epochs=9, clip=0.01, weight_decay=0.1, warmup=0.0)
     groups = [Group({str(at): p for at, p in enumerate(ours.parameters())}, 1e-2)]
-    trainee = Trainee(worn=Worn(base, [ours]), groups=groups, examples=rows, seed=0, check=lambda: Check(0.0, 0.0))
-    training = Training(trainee, schedule, None)
+    check = lambda answered: Check([0.0])  # noqa: E731
+    trainee = Trainee(worn=Worn(base, [ours]), groups=groups, examples=rows, seed=0, check=check, schedule=schedule)
+    training = Training(trainee, None)
     learn([training], Fit(base.device))
     learner = training.learner
     assert learner.done.tokens == sum(len(row.ids.ids) for row in rows)
@@ -231,7 +242,7 @@ TOGETHER = [("lora",), ("soft_prompt",), ("lora", "soft_prompt"), ("lora",)]
 
 def side_by_side(**options):
     runs = [Run(names, seed=seed, alone=False) for seed, names in enumerate(TOGETHER)]
-    return runs, train([run.trainee for run in runs], runs[0].schedule, **options)
+    return runs, train([run.trainee for run in runs], **options)
 
 
 def test_arms_that_train_together_end_as_alone():
@@ -253,14 +264,12 @@ def test_seconds_of_a_pass_are_shared_and_memory_is_each_arms_own():
     assert all(done.seconds == pytest.approx(done.points[-1].seconds) for done in together)
 
 
-def test_an_arm_that_stops_leaves_the_others_to_go_on():
-    figures = iter([0.9, 0.8, 0.5, 0.4, 0.3])
-    schedule = Schedule(epochs=4, batch_size=4, checks=8, patience=2)
-    early = Run(schedule=schedule, alone=False, check=lambda: Check(next(figures), 0.0))
-    rising = iter(range(20))
-    late = Run(schedule=schedule, alone=False, check=lambda: Check(float(next(rising)), 0.0))
-    one, two = train([early.trainee, late.trainee], schedule)
-    assert (len(one.points), len(two.points)) == (5, 8)
+def test_an_arm_that_ends_leaves_the_others_to_go_on():
+    schedule = Schedule(epochs=10, batch_size=4, checks=20, margin=0.01)
+    early = Run(schedule=schedule, alone=False, check=looks(*[0.7] * 40))
+    late = Run(schedule=schedule, alone=False, check=looks(*[0.02 * at for at in range(40)]))
+    one, two = train([early.trainee, late.trainee])
+    assert (one.points[-1].step, two.points[-1].step) == (16, 40)
 
 
 def test_a_group_that_is_killed_ends_with_the_same_bits(tmp_path):
@@ -278,10 +287,10 @@ def test_a_group_that_is_killed_ends_with_the_same_bits(tmp_path):
 
     whole, _ = side_by_side()
     with pytest.raises(Killed):
-        train([run.trainee for run in runs()], whole[0].schedule, tick=tick)
+        train([run.trainee for run in runs()], tick=tick)
     assert all(aside.is_file() for aside in asides)
     again = runs()
-    train([run.trainee for run in again], whole[0].schedule)
+    train([run.trainee for run in again])
     for run, other in zip(whole, again):
         assert same(run.tensors, other.tensors)
 
@@ -312,7 +321,7 @@ def in_rungs(kinds, folder, **options):
         runs = [Run(names, seed=seed, alone=False, **options) for seed, names in enumerate(kinds)]
         for at, run in enumerate(runs):
             run.trainee.aside = folder / f"{at}.safetensors"
-        done = train([run.trainee for run in runs], runs[0].schedule, rung=rung, cache=CountingCache())
+        done = train([run.trainee for run in runs], rung=rung, cache=CountingCache())
         reached.append((runs, done))
     return reached
 
@@ -321,9 +330,9 @@ def in_rungs(kinds, folder, **options):
 def test_a_run_that_waits_at_each_rung_ends_with_the_same_bits(names, tmp_path):
     whole = Run(names, seed=0, cache=CountingCache())
     rungs = in_rungs([names], tmp_path)
-    assert [len(runs[0].checks) for runs, _ in rungs] == [1, 1, 2], "no check is made twice"
-    for (runs, (done,)), at, points in zip(rungs, (0, 1, None), (1, 2, 4)):
-        assert [point.step for point in done.points] == [1, 3, 5, 8][:points]
+    assert [len(runs[0].checks) for runs, _ in rungs] == [1, 2, 4], "no check is made twice"
+    for (runs, (done,)), at, points in zip(rungs, (0, 2, None), (1, 3, 7)):
+        assert [point.step for point in done.points] == CHECKS[:points]
         assert same(runs[0].tensors, whole.tensors if at is None else whole.checks[at])
         assert curve(done)[0] == curve(whole.done)[0][:points]
     assert curve(rungs[-1][1][0]) == curve(whole.done)
@@ -342,7 +351,7 @@ def test_a_rung_that_is_reached_is_not_run_again(tmp_path):
     aside = tmp_path / "aside.safetensors"
     first = Run(aside=aside, rung=2)
     again = Run(aside=aside, rung=2)
-    assert (len(first.checks), again.checks) == (2, [])
+    assert (len(first.checks), again.checks) == (3, [])
     assert curve(first.done) == curve(again.done)
     assert same(first.tensors, again.tensors)
 
@@ -356,21 +365,10 @@ def test_killed_between_two_rungs(tmp_path):
     assert same(Run(aside=aside).tensors, Run().tensors)
 
 
-def test_worse_checks_at_the_rungs_stop_nothing_and_late_ones_do(tmp_path):
-    rest = iter([0.5, 0.4, 0.3, 0.2])
-    options = {"check": lambda: Check(next(rest), 0.0), "aside": tmp_path / "aside.safetensors"}
-    full = Run(schedule=Schedule(epochs=4, batch_size=4, checks=5))
-    runs = [Run(schedule=Schedule(epochs=4, batch_size=4, checks=5, patience=1), rung=rung, **options)
-            for rung in range(1, LAST + 1)]  # fmt: skip
-    assert [[point.step for point in run.done.points] for run in runs] == [[2], [2, 5], [2, 5, 9, 12]]
-    assert same(runs[1].tensors, full.checks[1])
-    assert same(runs[2].tensors, full.checks[2])
-    again = Run(schedule=Schedule(epochs=4, batch_size=4, checks=5, patience=1), aside=options["aside"])
-    assert again.checks == []
-    assert same(again.tensors, runs[2].tensors)
-
-
 def test_ticks_count_to_the_rung():
+    def figured(answered):
+        return Check([0.4, 0.4], figure=0.5)
+
     seen = []
-    Run(rung=2, tick=lambda step, steps, value: seen.append((step, steps, value is not None)))
-    assert seen == [(1, 3, False), (1, 3, True), (2, 3, False), (3, 3, False), (3, 3, True)]
+    Run(rung=2, tick=lambda step, steps, value: seen.append((step, steps, value)), check=figured)
+    assert seen == [(1, 3, None), (1, 3, 0.5), (2, 3, None), (2, 3, 0.5), (3, 3, None), (3, 3, 0.5)]

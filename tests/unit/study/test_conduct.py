@@ -173,7 +173,7 @@ def test_changed_data_is_refused(study):
     ("more", "change"),
     [
         ({"prompt": {"instruction": "Good?"}}, "[prompt] instruction: '' -> 'Good?'"),
-        ({"train": {"epochs": 3}}, "[train] epochs: 1.0 -> 3.0"),
+        ({"train": {"batch_size": 3}}, "[train] batch_size: 8 -> 3"),
         ({"seed": 5}, "seed: 0 -> 5"),
     ],
 )

@@ -54,12 +54,6 @@ rank = 4
     assert (made.prompt.instruction, made.train.epochs, made.train.batch_size) == ("Which?", 1.0, 8)
 
 
-def test_patience_that_could_stop_nothing_is_told(tmp_path):
-    said = message(tmp_path, MINIMAL + "[train]\npatience = 2\n")
-    assert "patience = 2 stops nothing with checks = 4: write 6" in said
-    assert read(tmp_path, MINIMAL + "[train]\npatience = 2\nchecks = 6\n").train.patience == 2
-
-
 def test_a_folder_stands_for_its_study_file(tmp_path):
     read(tmp_path, MINIMAL)
     assert read_spec(tmp_path) == read_spec(tmp_path / "study.toml")
@@ -110,6 +104,7 @@ def test_a_file_that_is_not_utf8(tmp_path):
         {"methods": {"lora": {"rank": 2}}},
         {"name": "other"},
         {"margin": 0.2},
+        {"train": {"epochs": 3}},
         {"measure": {"rewordings": 0}},
         {"folder": "/elsewhere"},
     ],
@@ -127,7 +122,7 @@ def test_what_may_grow_is_not_in_the_fingerprint(free):
         {"data": {"path": "e.jsonl"}},
         {"data": {"test_records": 7}},
         {"prompt": {"instruction": "Which one?"}},
-        {"train": {"epochs": 3}},
+        {"train": {"batch_size": 3}},
     ],
 )
 def test_what_must_stay_is(fixed):

@@ -157,10 +157,10 @@ class Bill:
         looks = [self._check(place, stage, number) for _ in range(checks)]
         return seconds + sum(looks) + answered * self._written(place)
 
-    def _answered_at(self, job: Job, schedule: Schedule, lesson: int, whole: int) -> list[int]:
+    def _answered_at(self, job: Job, schedule: Schedule, lesson: int, whole: int) -> set[int]:
         """The steps at which texts are written too: the early rungs of a race, and the end."""
         early = [schedule.rung_step(lesson, rung) for rung in range(1, LAST)] if job.raced else []
-        return [*early, whole]
+        return {*early, whole}
 
     def _written(self, place: Place) -> float:
         """To write the answers of validation, beside reading the records."""
