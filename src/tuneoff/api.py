@@ -10,6 +10,7 @@ from tuneoff.core.files import write_text
 from tuneoff.data.in_memory import tables_of
 from tuneoff.engine.examples import TooLong
 from tuneoff.models.int8 import check_int8
+from tuneoff.study.asides import forget_asides
 from tuneoff.study.bundle import save_tuned
 from tuneoff.study.conduct import conduct, open_checked
 from tuneoff.study.ground import make_folder
@@ -79,7 +80,7 @@ def tune(
     worker = Worker(plan, base, Path(out))
     job = plan.job(named, 0, 0, plan.ground(base.fingerprint))
     worker.fit(job)
-    worker.forget_aside(job)
+    forget_asides(worker.folder, job)
     tuned = worker.tuned(job)
     save_tuned(tuned, Path(out), base)
     return Ready(tuned, base)

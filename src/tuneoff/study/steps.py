@@ -11,6 +11,7 @@ from tuneoff.core.files import disk_guard
 from tuneoff.core.rungs import LAST
 from tuneoff.evaluation.run import metric_named
 from tuneoff.study.arm import Job
+from tuneoff.study.asides import forget_asides
 from tuneoff.study.budget.spending import until_now
 from tuneoff.study.company import group_label, groups
 from tuneoff.study.continuation import current, entered
@@ -87,7 +88,7 @@ class Steps:
                 continue
             self._enter(job)
             self.ledger.drop(job.key, why)
-            self.worker.forget_aside(job)
+            forget_asides(self.worker.folder, job)
             self.watch.dropped(job.label, why)
 
     def _fit_all(self, places: Sequence[Place], rung: int) -> None:
@@ -120,7 +121,7 @@ class Steps:
         if rung == LAST:
             self.ledger.finish(job.key, fitted.cost, fitted.outcomes, fitted.progress)
             self._note_shortened(job, "validation", fitted)
-            self.worker.forget_aside(job)
+            forget_asides(self.worker.folder, job)
         else:
             self.ledger.pause(job.key, rung, fitted.cost, fitted.outcomes)
         figure = figure_of(self.ledger, job.key, metric_named(self.plan.task.metrics[0]), rung)

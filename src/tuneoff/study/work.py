@@ -4,7 +4,6 @@ fit: prompt chosen, stages trained up to a rung, validation answered; at the las
 saved bundle meets the test set.
 """
 
-import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,7 +15,6 @@ from torch import Tensor
 
 from tuneoff.core.cost import Cost
 from tuneoff.core.errors import ConfigError
-from tuneoff.core.files import written
 from tuneoff.core.identity import content_hash
 from tuneoff.core.rungs import LAST
 from tuneoff.data.prompt import Prompt
@@ -42,6 +40,7 @@ from tuneoff.evaluation.run import (
 from tuneoff.models.adapt import AdapterMethod, TrainedMethod
 from tuneoff.models.base import Base
 from tuneoff.study.arm import Job, Part, Stage, held_out
+from tuneoff.study.asides import begun_aside
 from tuneoff.study.bundle import Tuned, TunedPart, freed, load_tuned, save_tuned, tensors_of
 from tuneoff.study.continuation import stable_file
 from tuneoff.study.course import course_records
@@ -282,18 +281,9 @@ class Worker:
             check=check,
             schedule=self.plan.schedule_of(job, number),
             raced=job.raced and last,
-            aside=self._begun(job, number),
+            aside=begun_aside(self.folder, job, number),
             stable=stable_file(self.folder, job.key) if last and not job.size else None,
         )
-
-    def _begun(self, job: Job, number: int) -> Path:
-        """The file of a stage's state; a job that goes on with an unfinished one begins with what that kept."""
-        aside = self._aside(job, number)
-        if job.parent and not aside.is_file():
-            aside.parent.mkdir(parents=True, exist_ok=True)
-            with written(aside) as temporary:
-                shutil.copyfile(stable_file(self.folder, job.parent), temporary)
-        return aside
 
     def _trunk(self, job: Job) -> Base:
         """What the job's arm is trained and checked on."""
@@ -391,14 +381,6 @@ class Worker:
             for metric in metrics
             for answer, record in zip(answers, records)
         ]
-
-    def _aside(self, job: Job, stage: int) -> Path:
-        return self.folder / "aside" / f"{job.key}-{stage}-3.safetensors"  # 3: its form; an older file is not found
-
-    def forget_aside(self, job: Job) -> None:
-        """Remove the unfinished state of a job that the ledger holds as done."""
-        for number in range(len(job.arm.stages)):
-            self._aside(job, number).unlink(missing_ok=True)
 
 
 def _with_some_room(longest: int) -> int:

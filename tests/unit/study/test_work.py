@@ -11,6 +11,7 @@ from tuneoff.core.errors import ConfigError, DataError
 from tuneoff.core.rungs import LAST
 from tuneoff.models.base import Base
 from tuneoff.models.tiny import tiny_model
+from tuneoff.study.asides import forget_asides
 from tuneoff.study.bundle import load_tuned
 from tuneoff.study.course import course_records
 from tuneoff.study.plan import make_plan
@@ -315,7 +316,7 @@ def test_what_lies_aside_of_a_job_can_be_forgotten(worker):
     work.fit(one, 1)
     assert len(list((work.folder / "aside").iterdir())) == 2
     assert not work.place(one).exists(), "no bundle before the end"
-    work.forget_aside(one)
+    forget_asides(work.folder, one)
     assert list((work.folder / "aside").iterdir()) == []
 
 

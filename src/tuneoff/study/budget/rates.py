@@ -32,6 +32,7 @@ from tuneoff.evaluation.run import right_answer_losses
 from tuneoff.models.adapt import POOLINGS
 from tuneoff.models.base import Base
 from tuneoff.study.arm import Arm, Job, Part, Stage
+from tuneoff.study.asides import aside_file
 from tuneoff.study.budget.writing import Writing, lengths_of, measure_writing, rows_at_once
 from tuneoff.study.bundle import Tuned, save_tuned
 from tuneoff.study.company import group_label, groups
@@ -302,7 +303,7 @@ class Probe(Worker):
         """To write the state of the job's last stage once more."""
         if not job.arm.stages:
             return 0.0
-        aside = self._aside(job, len(job.arm.stages) - 1)
+        aside = aside_file(self.folder, job, len(job.arm.stages) - 1)
         return _seconds(lambda: shutil.copyfile(aside, aside.with_suffix(".again")))
 
     def _peak(self, curves: Sequence[Trained]) -> int | None:
