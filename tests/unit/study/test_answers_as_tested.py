@@ -30,7 +30,7 @@ from tuneoff.study.spec import read_spec
 torch.set_num_threads(1)
 SIZES = {"train_records": 16, "validation_records": 8, "test_records": 16}
 LOUD = {
-    "lora": {"lr": 0.05},
+    "lora": {"lr": 0.02},
     "soft_prompt": {"lr": 1.0, "length": 4},
     "soft_prompt_after": {"lr": 1.0, "length": 4},
     "prefix": {"length": 4},
@@ -164,7 +164,9 @@ def test_how_many_were_cut_is_said_and_the_other_side_answers_otherwise(cut_stud
     assert typed.exit_code == 0, typed.output
     assert f"of {len(asked)} records {long} were cut to fit" in typed.stderr.splitlines()
     told = answers_told(cut_study)
-    for arm in ("zero_shot (calibrated)", "nearest (calibrated)", "lora", "prefix"):
+    for arm in told:
+        if arm in ("majority", "tfidf"):  # they read all of a text
+            continue
         with pytest.warns(UserWarning, match="were cut"):
             other = tuneoff.load(cut_study, arm, too_long="truncate_right").answer(asked)
         if other != [told[arm][record] for record, _ in rows_asked(cut_study)]:

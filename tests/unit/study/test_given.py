@@ -45,7 +45,7 @@ def job(worker, name):
 
 
 def losses(fitted):
-    return [o.stats[0] for o in fitted.outcomes if o.metric == "nll"]
+    return [o.stats[0] for o in fitted.outcomes if o.metric == "nll" and o.step == 0]
 
 
 LOUD = {"lora": {"lora": {"lr": 0.05}}, "soft_prompt": {"soft_prompt": {"lr": 1.0}}, "full": {"full": {"lr": 1e-3}}}

@@ -180,7 +180,7 @@ def test_the_verdict_lists_what_was_shown_to_be_worse(base, tmp_path, monkeypatc
     assert [(change.arm, change.detail) for change in verdict.changes if change.kind == "dropped"] == [
         (gone, rows[gone].why)
     ]
-    assert f"{gone} (stopped early: {rows[gone].why})" in verdict.reason
+    assert f"{gone} (stopped early, no claim is made: {rows[gone].why})" in verdict.reason
 
 
 def test_an_arm_that_is_beaten_at_the_end_is_not_tested_and_says_why(base, tmp_path, monkeypatch):
