@@ -17,6 +17,7 @@ from statistics import fmean
 
 from benchmarks.record import PART
 from tuneoff.core.rungs import LAST
+from tuneoff.engine.schedule import Schedule
 from tuneoff.study.arm import Arm, Job
 from tuneoff.study.company import groups
 from tuneoff.study.outcome import JobRow
@@ -24,7 +25,7 @@ from tuneoff.study.plan import Plan
 from tuneoff.study.race import Entry, Place, Seen
 from tuneoff.study.replay import Raced, raced, read_recording, replayed
 
-__all__ = ["Company", "Counts", "count", "grid_jobs", "method_of", "most_work", "races_over", "trained"]
+__all__ = ["Company", "Counts", "count", "grid_jobs", "method_of", "most_work", "races_over", "schedule_of", "trained"]
 
 REPLAYS = 200
 
@@ -90,7 +91,7 @@ class _Count:
         self.checks: Counter[str] = Counter()
         self.tests = Counter(arm for arm, _, _ in race.tested)
         self._done: Counter[Place] = Counter()
-        self._records, self._schedule = len(plan.data.train), plan.schedule
+        self._records, self._schedule = len(plan.data.train), schedule_of(plan)
         for fit in race.fits:
             for rung in {rung for _, rung in fit}:
                 jobs = [plan.job(plan.arm(arm), trial, seed, "") for (arm, trial, seed), own in fit if own == rung]
@@ -99,11 +100,11 @@ class _Count:
 
     def _train(self, group: Sequence[Job], rung: int) -> None:
         until = self._schedule.rung_step(self._records, rung)
-        late, all_checks = self._schedule.late_steps(self._records), self._schedule.check_steps(self._records)
+        checks = self._schedule.check_steps(self._records)
         while active := [job for job in group if self._done[_place(job)] < until]:
             self.passes.update(self._companies(active))
             self._done.update(map(_place, active))
-            due = [job for job in active if self._done[_place(job)] in (all_checks if job.raced else late)]
+            due = [job for job in active if self._done[_place(job)] in checks]
             self.checks.update(job.arm.name for job in due)
 
     def _companies(self, active: Sequence[Job]) -> list[Company]:
@@ -112,6 +113,12 @@ class _Count:
             first = not self._done[_place(job)]
             made.setdefault(_place(job) if first else method_of(job.arm).where, []).append(job.arm.name)
         return [tuple(sorted(names)) for names in made.values()]
+
+
+def schedule_of(plan: Plan) -> Schedule:
+    """That of all jobs, which learn from the same records; counted to its cap, as on paper no curve is flat."""
+    arm = next(arm for arm in plan.arms if arm.stages)
+    return plan.schedule_of(plan.job(arm, 0, 0, ""), 0)
 
 
 def _place(job: Job) -> Place:

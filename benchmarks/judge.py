@@ -20,12 +20,15 @@ from tuneoff.stats.interval import crossed_interval, mean_interval, wilson
 from tuneoff.stats.many import ALPHA, holm
 from tuneoff.stats.paired import Paired, differences, paired
 from tuneoff.stats.power import power
+from tuneoff.study.traits import Traits
 from tuneoff.study.verdict.pools import seed_floors
 
 if TYPE_CHECKING:
     from benchmarks.harness import Settings
 
 __all__ = ["judge_aa", "judge_coverage", "judge_family", "judge_power", "summary", "tested"]
+
+TRAINED = Traits(family="trained", uses_weights=True, trains=True, tuned=True, random=True)
 
 RECORDS = (50, 100, 200, 500, 1000, 2000)
 ACCURACIES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
@@ -133,7 +136,7 @@ def tested(a_RS: np.ndarray, b_RS: np.ndarray) -> Paired:
 def all_pairs(arms: list[np.ndarray]) -> list[Paired]:
     """All pairs of trained arms as a verdict compares them: what seeds add is pooled over all of them."""
     samples, runs = dict(enumerate(arms)), {at: x_RS.shape[1] for at, x_RS in enumerate(arms)}
-    floor = seed_floors(samples, runs, dict.fromkeys(runs, "trained"))
+    floor = seed_floors(samples, runs, dict.fromkeys(runs, TRAINED))
     return [
         paired(differences(samples[a], samples[b]), floor=floor(a, b)) for a, b in combinations(range(len(arms)), 2)
     ]

@@ -7,7 +7,7 @@ from math import lcm
 from typing import NamedTuple
 
 from benchmarks.ceiling import Ceiling
-from benchmarks.counts import Company, Counts, method_of, trained
+from benchmarks.counts import Company, Counts, method_of, schedule_of, trained
 from benchmarks.harness import WARM, Settings, Slot, close
 from benchmarks.many_arms import step_together
 from benchmarks.ours import OurTraining, our_training
@@ -164,7 +164,7 @@ def _their_records(peer: PeerTraining, asking: LmEval) -> Slot:
 def _their_amounts(plan: Plan) -> Amounts:
     """Every job to its end, validation once, the test by each method's chosen setting with all its seeds."""
     amounts: Counter[str] = Counter()
-    steps = plan.schedule.steps(len(plan.data.train))
+    steps = schedule_of(plan).steps(len(plan.data.train))
     for arm in trained(plan):
         name, jobs = STANDS_IN.get(arm.name, arm.name), len(plan.settings[arm.name]) * plan.seeds(arm)
         amounts[f"{name} step"] += jobs * steps

@@ -27,7 +27,7 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from benchmarks.counts import Counts, count, grid_jobs, races_over
+from benchmarks.counts import Counts, count, grid_jobs, races_over, schedule_of
 from benchmarks.harness import WARM, Claim, Settings, line_of, rate, short
 from benchmarks.record import HERE, RECORDINGS, plan_of
 from benchmarks.slots import lengths_of
@@ -111,12 +111,13 @@ def _claim(grid: Grid, facts: dict) -> Claim:
 
 
 def _facts(grid: Grid, counts: Counts, settings: Settings) -> dict:
-    steps = grid.plan.schedule.steps(len(grid.plan.data.train))
+    records, schedule = len(grid.plan.data.train), schedule_of(grid.plan)
+    steps = schedule.steps(records)
     return {
         "model": settings.model or MODEL,
         "data": feelings()[0],
         "steps_per_job": steps,
-        "checks_per_job": len(grid.plan.schedule.check_steps(len(grid.plan.data.train))),
+        "checks_per_job": len(schedule.check_steps(records)),
         "token_share": short(counts.arm_steps / (grid_jobs(grid.plan) * steps)),
         "stands_in": STANDS_IN,
         "left_out_of_both": "imports, loading the model, saving",

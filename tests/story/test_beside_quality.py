@@ -41,6 +41,7 @@ def test_every_arm_has_every_figure_or_its_reason(folder):
         "soft_prompt_after",
         "majority",
         "tfidf",
+        "linear_probe",
     }
     assert all({name for arm, name in found if arm == one} == ALL for one, _ in found)
     assert all(row.value is not None or row.why for row in found.values())
