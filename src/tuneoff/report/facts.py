@@ -366,12 +366,12 @@ def _commands(folder: Path, study_file: Path, recommended: str | None, jobs: Seq
 
 def _next(folder: Path, study_file: Path, verdict: Verdict, jobs: Sequence[JobRow]) -> tuple[tuple[str, str], ...]:
     run = shlex.quote(str(folder))
-    again = f"tuneoff run {shlex.quote(str(study_file))} --out {run}"
+    again = f"tuneoff run {shlex.quote(_from_here(study_file))} --out {run}"
     lines = []
     if any(job.status == "failed" for job in jobs):
         lines.append(("retry", f"{again} --retry-failed"))
     if verdict.unfinished:
-        lines.append(("go on", f"{again}   (first a larger budget, or more epochs under [train])"))
+        lines += [("go on", "raise the budget, or epochs under [train], then type"), ("", again)]
     if verdict.recommended:
         lines.append(("next", f"tuneoff predict {run} YOUR_RECORDS.jsonl"))
     if (folder / "best").is_dir():
@@ -379,3 +379,8 @@ def _next(folder: Path, study_file: Path, verdict: Verdict, jobs: Sequence[JobRo
     page = folder / PAGE
     lines.append(("report", f"{page} (open it in a browser)" if page.is_file() else f"tuneoff report {run}"))
     return (*lines, ("more", f"tuneoff show {run} --all"))
+
+
+def _from_here(path: Path) -> str:
+    """As short as it can be typed in this folder."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)

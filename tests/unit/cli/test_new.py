@@ -358,7 +358,7 @@ QUESTIONS = [
     ("token_s", "sizes", "takes"),
     [
         (1e-5, (500, 150, 400), "# enough for a first look, about 1 min on this machine; 0 uses all, and takes longer"),
-        (5e-3, (150, 40, 120), "# enough for a first look, about 20 min on this machine; 0 uses all, and takes longer"),
+        (5e-3, (100, 30, 80), "# enough for a first look, about 17 min on this machine; 0 uses all, and takes longer"),
         (0.2, (60, 20, 40), "on this machine in full; the budget leaves out what does not fit: write a longer one, or"),
     ],
 )

@@ -97,7 +97,9 @@ def test_an_unfinished_arm_is_marked_and_the_recommendation_is_one_so_far(tmp_pa
     assert "Recommended: few_shot" not in text
     assert "> recommended so far   * tied for best" in text
     assert any(line.startswith("* lora, unfinished ") for line in text.splitlines())
-    assert "go on     tuneoff run run/study.toml --out run   (first a larger budget, or more epochs under" in text
+    assert (
+        "go on     raise the budget, or epochs under [train], then type\n          tuneoff run run/study.toml" in text
+    )
 
 
 def test_an_unfinished_arm_that_is_recommended_stays_so(tmp_path):

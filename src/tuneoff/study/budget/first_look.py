@@ -19,7 +19,7 @@ from statistics import fmean
 import torch
 
 from tuneoff.data.record import Record
-from tuneoff.study.budget.forecast import worst
+from tuneoff.study.budget.forecast import likely, resized
 from tuneoff.study.budget.rates import ArmRate, Rates, rate_key
 from tuneoff.study.budget.writing import Writing
 from tuneoff.study.plan import Plan
@@ -56,14 +56,16 @@ class FirstLook:
 
 
 def first_look(plan: Plan, forward_s: float) -> FirstLook:
-    """The largest study of free text that fits, or the smallest that means something; a choice as it is.
+    """The largest study of free text that fits with one trial and one seed, or the smallest that means something; a
+    choice as it is.
 
     plan: of all records that a first study would take. forward_s: a token.
     """
     scales = SCALES if plan.data.kind == "text" else (1.0,)
     for scale in scales:
         made = _scaled(plan, scale)
-        look = FirstLook(records=_counts(made), seconds=worst(made, assumed_rates(made, forward_s)).all_s)
+        one = resized(made, 1, 1)  # a budget keeps what fits of the other trials and seeds
+        look = FirstLook(records=_counts(made), seconds=likely(one, assumed_rates(one, forward_s)).all_s)
         if look.seconds <= AIM * LIMIT_S:
             return look
     return look

@@ -34,6 +34,7 @@ __all__ = [
     "figures_s",
     "fit_budget",
     "forecast",
+    "likely",
     "rehearse",
     "resized",
     "with_figures",
@@ -42,6 +43,7 @@ __all__ = [
 
 AIM = 0.9  # of the time is planned for: the rest is for the verdict, and for a machine that gets slower
 MOST_TRIALS = 8  # that a large budget is used for unasked
+LIKELY = 0.6  # of the longest training, at which most curves are flat
 SHORTEST = 0.0  # of the longest training: as soon as the early rungs allow
 ENOUGH = 512  # records to show what is ahead at best
 FIRST = 1
@@ -153,10 +155,17 @@ def forecast(plan: Plan, rates: Rates) -> Forecast:
     return Forecast(arms=arms, best=_best(plan, rates), worst=worst(plan, rates))
 
 
-def worst(plan: Plan, rates: Rates) -> Total:
-    """The whole study where nothing is left behind across methods, and the dearest method leads its family."""
+def worst(plan: Plan, rates: Rates, length: float = 1.0) -> Total:
+    """The whole study where nothing is left behind across methods, and the dearest method leads its family. length: as
+    `rehearse` has it.
+    """
     runs = _runs(plan, rates)
-    return rehearse(plan, rates, entries_of(plan), lambda place: _share(runs, place[0]))
+    return rehearse(plan, rates, entries_of(plan), lambda place: _share(runs, place[0]), length=length)
+
+
+def likely(plan: Plan, rates: Rates) -> Total:
+    """The same where curves are flat when most are."""
+    return worst(plan, rates, LIKELY)
 
 
 def rehearse(
