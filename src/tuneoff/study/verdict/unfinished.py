@@ -89,5 +89,6 @@ def _its(rows: Sequence[Standing], one: str = "its", several: str = "their") -> 
 
 def _lasting(seconds: float) -> str:
     if seconds < 90:
-        return f"{max(round(seconds), 1)} seconds"
+        whole = max(round(seconds), 1)
+        return f"{whole} second{'s' * (whole > 1)}"
     return f"{round(seconds / 60)} minutes"
