@@ -51,9 +51,9 @@ class Bill:
         self._met: set[tuple] = set()
         self._raced_s = 0.0  # before this bill
 
-    def after(self) -> "Bill":
-        """A new one of what comes after this: what has been met is paid for."""
-        bill = Bill(self.plan, self.rates, self.length)
+    def after(self, length: float) -> "Bill":
+        """A new one of what comes after this, for trainings of another length: what has been met is paid for."""
+        bill = Bill(self.plan, self.rates, length)
         bill.seconds["before"] = 0.0
         bill._met, bill._raced_s = set(self._met), self.raced_s
         return bill

@@ -26,7 +26,9 @@ from tuneoff.study.seen import entries_of
 
 __all__ = [
     "AIM",
+    "LIKELY",
     "NO_FIGURES",
+    "SHORTER",
     "ArmForecast",
     "Fitted",
     "Forecast",
@@ -43,6 +45,8 @@ __all__ = [
 
 AIM = 0.9  # of the time is planned for: the rest is for the verdict, and for a machine that gets slower
 MOST_TRIALS = 8  # that a large budget is used for unasked
+SECOND = 2  # trials that come before more seeds
+SHORTER = (0.75, 0.5, 0.35)  # of the longest training, where time is very short
 LIKELY = 0.6  # of the longest training, at which most curves are flat
 SHORTEST = 0.0  # of the longest training: as soon as the early rungs allow
 ENOUGH = 512  # records to show what is ahead at best
@@ -232,48 +236,46 @@ def resized(plan: Plan, trials: int, seeds: int, *, beside: bool = True) -> Plan
 
 
 def fit_budget(plan: Plan, rates: Rates) -> Fitted:
-    """The largest study that its budget holds, at worst; as it is where it has none.
+    """The largest study that its budget holds; as it is where it has none. Time is reckoned with curves that are flat
+    when most are, and a run that turns out slower is made smaller on its way; tokens are never more than asked for.
 
-    Trials are left out first, down to one of each family; then the figures beside quality, which take time and no
-    tokens; then seeds, down to one. Where the study says nothing of trials, a larger budget is used for more of them,
-    up to 8. Data, prompt and schedule stay as they were asked for.
+    First comes one finished trial of each family's default, then a second setting of every family, then seeds, then the
+    figures beside quality, then more trials, up to 8 where the study says nothing of them. Where not even the first
+    fits, training is shortened. Data and prompt stay as they were asked for.
     Raises StudyError with the smallest budget that would do.
     """
     budget = parse_budget(plan.spec.budget)
     if not budget:
         return Fitted(plan=plan, forecast=forecast(plan, rates), budget=budget)
     for made in _sizes(plan, in_time=budget.seconds is not None):
-        if _holds(budget, worst(made, rates)):
+        if _holds(budget, made, rates):
             told = forecast(made, rates)
             return Fitted(plan=made, forecast=told, budget=budget, **_changes(plan, made, rates))
     raise _too_small(plan, rates, budget)
 
 
 def _sizes(plan: Plan, *, in_time: bool) -> Iterator[Plan]:
-    """Studies from the largest to the smallest that means something."""
+    """Studies from the largest to the smallest that means something. in_time: whether leaving out figures helps."""
     asked = plan.spec
-    free = "trials" not in asked.model_fields_set
-    for seeds in range(asked.seeds, 0, -1):
-        whole = seeds == asked.seeds
-        most = max(asked.trials, MOST_TRIALS) if free and whole else asked.trials
-        yield from (resized(plan, trials, seeds, beside=whole or not in_time) for trials in range(most, 0, -1))
-        if whole and in_time:
-            yield resized(plan, 1, seeds, beside=False)
+    most = asked.trials if "trials" in asked.model_fields_set else max(asked.trials, MOST_TRIALS)
+    second = min(most, SECOND)
+    yield from (resized(plan, trials, asked.seeds) for trials in range(most, second - 1, -1))
+    for trials in range(second, 0, -1):
+        yield from (resized(plan, trials, seeds, beside=not in_time) for seeds in range(asked.seeds, 0, -1))
+    yield from (replace(resized(plan, 1, 1, beside=not in_time), cap=cap) for cap in SHORTER)
 
 
-def _holds(budget: Budget, total: Total) -> bool:
-    in_time = budget.seconds is None or total.all_s <= AIM * budget.seconds
-    return in_time and (budget.tokens is None or total.tokens <= budget.tokens)
+def _holds(budget: Budget, made: Plan, rates: Rates) -> bool:
+    in_time = budget.seconds is None or likely(made, rates).all_s <= AIM * budget.seconds
+    return in_time and (budget.tokens is None or worst(made, rates).tokens <= budget.tokens)
 
 
 def _changes(plan: Plan, made: Plan, rates: Rates) -> dict[str, tuple[str, ...]]:
     """What was left out or added, each as a sentence with its numbers."""
     asked, got = plan.spec, made.spec
-    if (asked.trials, asked.seeds, asked.measure) == (got.trials, got.seeds, got.measure):
-        return {}
-    if got.trials > asked.trials:
-        return {"added": (f"{got.trials} trials of each family: the budget has room for more than the defaults",)}
-    whole, left_out = worst(plan, rates), []
+    more = (f"{got.trials} trials of each family: the budget has room for more than the default",)
+    added = more if got.trials > asked.trials else ()
+    whole, left_out = likely(plan, rates), []
     for name, was, now in (("trials of each family", asked.trials, got.trials), ("seeds", asked.seeds, got.seeds)):
         if now < was:
             left_out.append(f"{now} of {was} {name}")
@@ -281,7 +283,11 @@ def _changes(plan: Plan, made: Plan, rates: Rates) -> dict[str, tuple[str, ...]]
         left_out[-1] += ": how much another seed would change stays unknown"
     if got.measure != asked.measure:
         left_out.append(NO_FIGURES)
-    return {"left_out": (*left_out, f"all that was asked for would take up to {_needs(whole)}")}
+    if made.cap < 1:
+        left_out.append(f"training ends at {100 * made.cap:.0f} % of its longest, and may be unfinished")
+    if left_out:
+        left_out.append(f"all that was asked for would take about {_needs(whole)}")
+    return {"left_out": tuple(left_out), "added": added}
 
 
 def figures_s(plan: Plan, rates: Rates) -> float:
@@ -298,15 +304,16 @@ def with_figures(fitted: Fitted, asked: Plan, rates: Rates) -> Fitted:
 
 
 def _too_small(plan: Plan, rates: Rates, budget: Budget) -> StudyError:
-    least = worst(resized(plan, 1, 1, beside=False), rates)
+    made = replace(resized(plan, 1, 1, beside=False), cap=SHORTER[-1])
+    least, most = likely(made, rates), worst(made, rates)
     runs = _runs(plan, rates)
     dearest = max(runs, key=runs.get)
     needed = Budget(
         None if budget.seconds is None else _time_up(least.all_s / AIM),
-        None if budget.tokens is None else _tokens_up(least.tokens),
+        None if budget.tokens is None else _tokens_up(most.tokens),
     )
     return StudyError(
-        f"this study needs at least {needed} here: one run of each arm with its defaults, and the test",
+        f"this study needs at least {needed} here: a short run of each arm with its defaults, and the test",
         found=f'budget = "{budget}"',
         fix=f'write budget = "{needed}", or leave out an arm (the dearest is {dearest}), epochs or records',
     )

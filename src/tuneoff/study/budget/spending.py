@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from tuneoff.core.rungs import LAST
 from tuneoff.study.budget.bill import PHASES, Bill
-from tuneoff.study.budget.forecast import Fitted, Forecast, Rehearsal, fit_budget, with_figures
+from tuneoff.study.budget.forecast import LIKELY, SHORTER, Fitted, Forecast, Rehearsal, fit_budget, with_figures
 from tuneoff.study.budget.rates import Rates
 from tuneoff.study.outcome import JobRow
 from tuneoff.study.plan import Plan
@@ -51,6 +51,7 @@ AFTER_ALL = "after all"
 
 OUTSIDE = (BEGIN, "study file")  # a pause may stand before them
 
+SHORTEST = SHORTER[-1]
 LATEST = 0.97  # of the budget: a study that will end later is made smaller
 PRIOR = 0.1  # of the race counts as done at its forecast, so that the first few jobs alone do not set the pace
 
@@ -97,9 +98,9 @@ def correct(
 
     To be asked at the end of each step of the race. seen: the ledger's jobs. spent_s: `spent_seconds` so far; race_s:
     of them, `race_seconds`. earlier: corrections that hold already. What was done took `pace` times its forecast, and
-    so will the rest, at worst. Trials are given up first, then seeds; which of them is for the race to say, which is
-    given `corrected` entries. The answer depends on the clock, so it is written down (event "correction") and the race
-    reads what is written.
+    so will the rest, with curves that are flat when most are. Seeds are given up first, then trials, then length of
+    training; which of them is for the race to say, which is given `corrected` entries. The answer depends on the clock,
+    so it is written down (event "correction") and the race reads what is written.
     """
     limit_s = fitted.budget.seconds
     if limit_s is None:
@@ -108,7 +109,7 @@ def correct(
     pace = _pace(fitted, done, race_s)
 
     def ends_s(corrections: Sequence[Correction]) -> float:
-        left = _left(fitted, done, corrected(entries_of(fitted.plan), seen, corrections), seen)
+        left = _left(fitted, done, corrected(entries_of(fitted.plan), seen, corrections), seen, _until(corrections))
         return spent_s + left.fixed_s + pace * (left.all_s - left.fixed_s)
 
     if ends_s(earlier) <= LATEST * limit_s:
@@ -117,9 +118,10 @@ def correct(
     for smaller in _smaller(fitted.plan, told, earlier):
         if (end_s := ends_s([*earlier, smaller])) <= LATEST * limit_s:
             return smaller
-    if any((each.trials, each.seeds) == (1, 1) for each in earlier):
+    if _until(earlier) == SHORTEST:
         return None
-    return Correction(1, 1, f"{told}: the least that means something ends {end_s - limit_s:.0f} s after the budget")
+    why = f"{told}: the least that means something ends {end_s - limit_s:.0f} s after the budget"
+    return Correction(1, 1, why, until=SHORTEST)
 
 
 def _pace(fitted: Fitted, done: Bill, race_s: float) -> float:
@@ -133,9 +135,21 @@ def _smaller(plan: Plan, told: str, earlier: Sequence[Correction]) -> Iterator[C
     """Smaller studies than the one that goes on, the largest first; one trial and one seed last."""
     trials = min([plan.spec.trials, *(each.trials for each in earlier)])
     seeds = min([plan.spec.seeds, *(each.seeds for each in earlier)])
-    sizes = [(t, s) for s in range(seeds, 0, -1) for t in range(trials, 0, -1)][1:] or [(1, 1)]
-    for trials, seeds in sizes:
-        yield Correction(trials, seeds, f"{told}: {trials} trials and {seeds} seeds still fit the budget")
+    for fewer in range(seeds - 1, 0, -1):
+        yield Correction(trials, fewer, f"{told}: {_counted(trials, fewer)} still fit the budget")
+    for fewer in range(trials - 1, 0, -1):
+        yield Correction(fewer, 1, f"{told}: {_counted(fewer, 1)} still fit the budget")
+    for until in (share for share in SHORTER if share < _until(earlier)):
+        why = f"{told}: training ends at {100 * until:.0f} % of its longest, and may be unfinished"
+        yield Correction(1, 1, why, until=until)
+
+
+def _counted(trials: int, seeds: int) -> str:
+    return f"{trials} trial{'s' * (trials > 1)} and {seeds} seed{'s' * (seeds > 1)}"
+
+
+def _until(corrections: Iterable[Correction]) -> float:
+    return min((each.until for each in corrections), default=1.0)
 
 
 def corrected(entries: Iterable[Entry], seen: Iterable[Seen], corrections: Sequence[Correction]) -> list[Entry]:
@@ -162,7 +176,7 @@ def read_corrections(events: Iterable[Mapping]) -> list[Correction]:
 
 def until_now(events: Iterable[Mapping]) -> float:
     """The share of its cap at which training ends at the latest."""
-    return min((each.until for each in read_corrections(events)), default=1.0)
+    return _until(read_corrections(events))
 
 
 def spent_seconds(events: Sequence[Mapping], now: float | None = None) -> float:
@@ -237,7 +251,7 @@ def fitted_before(plan: Plan, events: Iterable[Mapping]) -> Fitted | None:
 
 def _done(fitted: Fitted, rates: Rates, seen: Iterable[Seen]) -> Bill:
     """What was done so far, as forecast."""
-    bill = Bill(fitted.plan, rates)
+    bill = Bill(fitted.plan, rates, LIKELY)
     stops = {arm.name: range(1, LAST + 1) if arm.stages else [LAST] for arm in fitted.plan.racing}
     for place, one in _table(seen).items():
         was = 0
@@ -249,15 +263,15 @@ def _done(fitted: Fitted, rates: Rates, seen: Iterable[Seen]) -> Bill:
     return bill
 
 
-def _left(fitted: Fitted, done: Bill, entries: Sequence[Entry], seen: Sequence[Seen]) -> Bill:
-    """What is left at worst, as forecast."""
+def _left(fitted: Fitted, done: Bill, entries: Sequence[Entry], seen: Sequence[Seen], until: float) -> Bill:
+    """What is left where no arm leaves, as forecast. until: the share of its longest at which training ends."""
     means = {place: fmean(list(one.scores.values())[-1].values()) for place, one in _table(seen).items() if one.scores}
 
     def guess(place: Place) -> float:
         arm, trial, _ = place
         return means.get((arm, trial, 0), means.get((arm, 0, 0), 0.0))
 
-    rehearsal = Rehearsal(entries, done.after(), guess, table=_table(seen))
+    rehearsal = Rehearsal(entries, done.after(min(LIKELY, until)), guess, table=_table(seen))
     rehearsal.run(fitted.plan.spec.race)
     return rehearsal.bill
 

@@ -99,8 +99,8 @@ def test_a_slow_run_is_corrected_once_for_what_it_lost(tmp_path, ledger, clock, 
     held.measure(None, tmp_path)
     rows = [seen("majority", 0, LAST), seen("tfidf", 0, LAST), *(seen("lora", trial, 1) for trial in range(4))]
     assert held.look(rows) is None
-    monkeypatch.setattr("tuneoff.study.budget.budgeted.time.time", lambda: 1000.0 + 450)
-    monkeypatch.setattr("tuneoff.study.budget.budgeted.race_seconds", lambda ledger: 430.0)
+    monkeypatch.setattr("tuneoff.study.budget.budgeted.time.time", lambda: 1000.0 + 800)
+    monkeypatch.setattr("tuneoff.study.budget.budgeted.race_seconds", lambda ledger: 780.0)
     found = held.look(rows)
     assert (found.seeds, found.trials) < (3, 4)
     assert read_corrections(ledger.events()) == [found]

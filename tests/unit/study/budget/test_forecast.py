@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from made_rates import made_plan, made_rates
 from tuneoff.core.budget import parse_budget
 from tuneoff.core.errors import StudyError
-from tuneoff.study.budget.forecast import AIM, Forecast, fit_budget, forecast, resized, worst
+from tuneoff.study.budget.forecast import AIM, Forecast, fit_budget, forecast, likely, resized, worst
 from tuneoff.study.budget.rates import ArmRate, rate_key
 from tuneoff.study.budget.writing import Writing
 
@@ -146,27 +146,27 @@ def test_without_a_budget_nothing_changes(folder):
     assert fitted(plan).left_out == fitted(plan).added == ()
 
 
-def test_trials_go_first_then_what_stands_beside_quality_and_seeds_after_them(folder):
+def test_more_trials_go_first_then_figures_then_seeds_then_the_second_trial(folder):
     plan = made_plan(folder, "lora", "soft_prompt_after", seeds=3, trials=4, measure={"serving": False})
     rates = made_rates(plan)
-    sizes = [(4, 3, True), (2, 3, True), (1, 3, True), (1, 3, False), (1, 2, False), (1, 1, False)]
+    sizes = [(4, 3, True), (2, 3, True), (2, 3, False), (2, 2, False), (2, 1, False), (1, 1, False)]
     seen = []
     for trials, seeds, beside in sizes:
-        needed = worst(resized(plan, trials, seeds, beside=beside), rates).all_s / AIM
+        needed = likely(resized(plan, trials, seeds, beside=beside), rates).all_s / AIM
         made = fit_budget(with_budget(plan, f"{needed + 0.01:.2f}s"), rates)
         seen.append((made.plan.spec.trials, made.plan.spec.seeds, made.plan.spec.measure.retention))
-        assert made.forecast.worst.all_s <= AIM * made.budget.seconds
+        assert likely(made.plan, rates).all_s <= AIM * made.budget.seconds
     assert seen == sizes
 
 
 def test_what_is_left_out_is_said_with_numbers(folder):
     plan = made_plan(folder, "lora", seeds=3, trials=4)
-    least = worst(resized(plan, 1, 1, beside=False), made_rates(plan)).all_s / AIM
+    least = likely(resized(plan, 1, 1, beside=False), made_rates(plan)).all_s / AIM
     made = fitted(with_budget(plan, f"{least + 1:.0f}s"))
     assert made.left_out == (
         "1 of 4 trials of each family",
         "1 of 3 seeds: how much another seed would change stays unknown",
-        "all that was asked for would take up to 16m, 1200 tokens",
+        "all that was asked for would take about 12m, 800 tokens",
     )
 
 
@@ -174,7 +174,7 @@ def test_a_large_budget_is_used_for_trials_only_where_nothing_is_said_of_them(fo
     free = fitted(made_plan(folder, "lora", seeds=2, budget="10h"))
     assert free.plan.spec.trials == 8
     assert len(free.plan.settings["lora"]) == 8
-    assert free.added == ("8 trials of each family: the budget has room for more than the defaults",)
+    assert free.added == ("8 trials of each family: the budget has room for more than the default",)
     said = fitted(made_plan(folder, "lora", seeds=2, trials=1, budget="10h"))
     assert said.plan.spec.trials == 1
     assert said.added == ()
@@ -192,7 +192,18 @@ def test_tokens_are_a_budget_too(folder):
     plan = made_plan(folder, "lora", seeds=3, trials=4, budget="500 tokens")
     made = fitted(plan)
     assert made.forecast.worst.tokens <= 500
-    assert (made.plan.spec.seeds, made.plan.spec.trials) == (2, 1)
+    assert (made.plan.spec.seeds, made.plan.spec.trials) == (1, 2)
+
+
+def test_where_time_is_very_short_training_is_and_it_is_said(folder):
+    plan = made_plan(folder, "lora", seeds=3, train={"epochs": 20})
+    least = likely(resized(plan, 1, 1, beside=False), made_rates(plan)).all_s / AIM
+    made = fitted(with_budget(plan, f"{0.8 * least:.0f}s"))
+    assert (made.plan.cap, made.plan.spec.seeds, made.plan.spec.trials) == (0.75, 1, 1)
+    assert "training ends at 75 % of its longest, and may be unfinished" in made.left_out
+    job = made.plan.job(made.plan.arm("lora"), 0, 0, "")
+    assert job.cap == 0.75 * 20 * 24
+    assert job.key == plan.job(plan.arm("lora"), 0, 0, "").key, "with more budget it is the same job"
 
 
 @pytest.mark.parametrize("arms", [("lora",), ("zero_shot", "lora", "ia3"), ("soft_prompt_after",)])
