@@ -14,6 +14,7 @@ name = "demo"
 arms = ["majority", "tfidf", "linear_probe", "zero_shot", "few_shot", "soft_prompt_after", "lora"]
 seeds = 3
 trials = 1
+budget = "11m"  # what does not fit is left out, and said
 
 [model]
 name = "smollm2-135m-instruct"
@@ -28,17 +29,13 @@ test_records = 150
 
 [prompt]
 instruction = "Is this movie review positive or negative?"
-
-[train]
-epochs = 2
-batch_size = 8
 """
 
 
 def demo(
     out: Annotated[Path, typer.Option("--out", "-o", help="the run folder")] = Path("runs/demo"),
 ) -> None:
-    """Race five ways to adapt a 135M model on 160 real records: about 14 minutes on 2 cores."""
+    """Race five ways to adapt a 135M model on 160 real records: about 11 minutes on 2 cores."""
     from tuneoff.cli.progress import race
     from tuneoff.core.files import write_text
     from tuneoff.data.demo import write_demo_data

@@ -56,7 +56,7 @@ def draft(
     """The text of a study file. name: what the reports call the study. long: where some records are. first: what its
     time allows; tokens: how the model reads the labels; None: not known."""
     data = [*_data(guess, long, first), *_labels(guess, tokens)]
-    parts = [_head(guess, name), _model(), data, _prompt(guess, tokens), _names(guess, tokens)]
+    parts = [_head(guess, name), _model(), data, _prompt(guess, tokens), _names(guess, tokens), _train()]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
 
@@ -172,6 +172,10 @@ def _prompt(guess: Guess, tokens: LabelTokens | None) -> list[str]:
             '# normalise = "tokens"  # a label of many tokens is less likely for that alone: this divides by them'
         )
     return lines
+
+
+def _train() -> list[str]:
+    return ["[train]", "# epochs = 16  # at most so many passes; without this line, as many as the data need"]
 
 
 def _names(guess: Guess, tokens: LabelTokens | None) -> list[str]:
