@@ -6,7 +6,8 @@
 `theirs` (hand_tuned_theirs.py) is searched by hand: LoRA at three rates for 8 epochs and the best rate for 16, with
 label words and with a classification head; prompt tuning at four rates for 16 epochs, and on to further rates where
 the best one stands at an end; the best of each on validation (then by its loss) is judged on the test. `ours`
-(hand_tuned_ours.py) is a study as `tuneoff new` writes it, once without a budget and once with theirs.
+(hand_tuned_ours.py) is a study as `tuneoff new` writes it: with three seeds of its defaults, with the budget that it
+writes, and with their time.
 
 Every finished run is one line of recordings/hand_tuned/MODEL/SET.jsonl, written before the next one starts; a run
 whose line is there is not made again. One JSON line a set is printed: see `line_of` in hand_tuned_line.py. The sets
@@ -22,6 +23,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.hand_tuned_ours import RUNS
 from benchmarks.hand_tuned_sets import SETS, Drawn, drawn
 
 if TYPE_CHECKING:  # they import torch, which reads the number of threads from the environment that is set later
@@ -86,6 +88,7 @@ def _asked(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--sets", nargs="+", choices=list(SETS), default=list(SETS))
     parser.add_argument("--side", choices=["theirs", "ours", "both", "none"], default="both", help="none: lines alone")
     parser.add_argument("--methods", nargs="+", choices=["lora", "prompt_tuning"], default=["lora", "prompt_tuning"])
+    parser.add_argument("--runs", nargs="+", choices=RUNS, default=RUNS, help="of ours")
     parser.add_argument("--seeds", type=int, default=1, help="of the best setting of theirs")
     parser.add_argument("--model", default=MODEL, help="a model's name or folder")
     parser.add_argument(
@@ -113,7 +116,7 @@ def _lines(asked: argparse.Namespace) -> Iterator[Line]:
         if asked.side in ("theirs", "both"):
             theirs(results, _maker(data, asked.model, dtype), asked.methods, asked.seeds)
         if asked.side in ("ours", "both"):
-            ours(results, data)
+            ours(results, data, asked.runs)
         if line := line_of(results, data):
             yield line
 

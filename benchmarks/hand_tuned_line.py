@@ -27,23 +27,24 @@ NOT_TRAINED = ("training is not shown to pay", "do not train", "no better than p
 def line_of(results: "Results", data: Drawn) -> Line | None:
     """None where a side has no line yet."""
     lora, soft = (_theirs(results, method) for method in ("lora", "prompt_tuning"))
-    ours = {line["budget"]: line for line in results.lines(side="ours")}
-    if not (lora and soft and "defaults" in ours):
+    ours = {line["run"]: line for line in results.lines(side="ours")}
+    if not (lora and soft and "3 seeds" in ours):
         return None
     common = {name: value for name, value in results.common.items() if name != "records"}
-    equal = ours.get("equal time")
+    defaults, equal = ours.get("defaults"), ours.get("equal time")
     return {
         "name": "hand_tuned",
         **common,
         "held_out": data.name in HELD_OUT,
         "test_records": len(data.test),
-        **_sides(ours["defaults"], lora, soft),
+        **_sides(ours["3 seeds"], lora, soft),
+        "defaults": _sides(defaults, lora, soft) if defaults else None,
         "equal_time": {"time": equal["time"], **_sides(equal, lora, soft)} if equal else None,
         "their_lora": _setting(lora[0]),
         "their_soft_prompt": _setting(soft[0]),
         "their_s": round(sum(line["all_cpu_s"] for line in results.lines(side="theirs", seed=0))),
-        "our_s": ours["defaults"]["all_cpu_s"],
-        "agreement": agreement(ours["defaults"], lora),
+        "our_s": ours["3 seeds"]["all_cpu_s"],
+        "agreement": {run: agreement(line, lora) for run, line in ours.items()},
     }
 
 

@@ -1,9 +1,13 @@
 """Our side of `hand_tuned`: the study that `tuneoff new` writes for the set's three files, run to its verdict.
 
 Changed in it are the model and its number format, and soft prompts stand before and after the text, since either may
-be the better one on validation. Two runs: "defaults", and "equal time", whose budget is what all searched runs of
-theirs took (processor time of one thread, the same as the clock's on an idle machine). A line keeps every tested
-arm's answers by seed, and the verdict's words.
+be the better one on validation. Three runs, of which a line each is kept: every tested arm's answers by seed, and the
+verdict's words.
+
+    "3 seeds"       no budget: one trial of each family's default, three seeds
+    "defaults"      as it is written, with the budget that is written
+    "equal time"    its budget is what all searched runs of theirs took (processor time of one thread, the same as the
+                    clock's on an idle machine)
 """
 
 import json
@@ -25,23 +29,26 @@ if TYPE_CHECKING:
     from benchmarks.hand_tuned import Results
     from tuneoff.study.verdict.judgement import Verdict
 
-__all__ = ["RACING", "ours"]
+__all__ = ["RACING", "RUNS", "ours"]
 
 RACING = ("zero_shot", "few_shot", "soft_prompt", "soft_prompt_after", "lora")
+RUNS = ("3 seeds", "defaults", "equal time")
 LEAST_S = 60
 
 Line = dict[str, Any]
 
 
-def ours(results: "Results", data: Drawn, changes: Mapping[str, Any] | None = None) -> None:
-    """Both studies, where their lines are not there. changes: further tables of the study file."""
-    for budget, given in (("defaults", ""), ("equal time", their_time(results))):
-        if results.lines(side="ours", budget=budget) or (budget == "equal time" and not given):
-            continue
-        asked = {**(changes or {}), **({"budget": given} if given else {})}
+def ours(
+    results: "Results", data: Drawn, runs: Sequence[str] = RUNS, changes: Mapping[str, Any] | None = None
+) -> None:
+    """The studies whose lines are not there. runs: some of RUNS. changes: further tables of the study file."""
+    asked = {"3 seeds": {"budget": "", "trials": 1, "seeds": 3}, "defaults": {}}
+    if time_of_theirs := their_time(results):
+        asked["equal time"] = {"budget": time_of_theirs}
+    for run in (run for run in runs if run in asked and not results.lines(side="ours", run=run)):
         with TemporaryDirectory(prefix="hand-tuned-") as folder:
-            study = put_study(Path(folder), data, results.common, asked)
-            results.add({"side": "ours", "budget": budget, "time": given, **_ran(study, data)})
+            study = put_study(Path(folder), data, results.common, {**(changes or {}), **asked[run]})
+            results.add({"side": "ours", "run": run, "time": asked[run].get("budget", ""), **_ran(study, data, run)})
 
 
 def their_time(results: "Results") -> str:
@@ -75,12 +82,12 @@ def _jsonl(rows: Sequence[Row]) -> str:
     return "".join(json.dumps({"text": row.text, "label": row.label}) + "\n" for row in rows)
 
 
-def _ran(study: Path, data: Drawn) -> Line:
+def _ran(study: Path, data: Drawn, run: str) -> Line:
     from tuneoff.api import compare
 
     began, cpu = time.perf_counter(), time.process_time()
     out = study.parent / "run"
-    verdict = compare(study, out=out)
+    verdict = compare(study, out=out, quick=run == "3 seeds")
     took = {"all_s": time.perf_counter() - began, "all_cpu_s": time.process_time() - cpu}
     return {
         **{name: round(seconds, 1) for name, seconds in took.items()},

@@ -149,13 +149,13 @@ def test_the_line_is_made_of_what_is_kept(tmp_path, data):
         "soft_prompt_after": arm("prompt tuning", 12, 0.5),
     }
     said = {"answer": "Recommended: tfidf.", "recommended": "tfidf", "reasons": ["Training is not shown to pay."]}
-    results.add({"side": "ours", "budget": "defaults", "all_cpu_s": 9.0, "arms": arms, **said})
+    results.add({"side": "ours", "run": "3 seeds", "all_cpu_s": 9.0, "arms": arms, **said})
     line = line_of(results, data)
     assert line["held_out"]
     assert line["soft_prompt"]["arm"] == "soft_prompt"
     assert line["lora"]["difference"] == pytest.approx(2 / 30, abs=1e-4)
-    assert line["equal_time"] is None
-    assert line["agreement"]["says_do_not_train"]
+    assert line["defaults"] is None and line["equal_time"] is None
+    assert line["agreement"]["3 seeds"]["says_do_not_train"]
 
 
 def test_a_verdict_against_training_agrees_unless_their_loop_beats_tfidf():
@@ -171,13 +171,13 @@ def test_our_side_runs_the_study_that_new_writes(tmp_path, data, model):
     results = results_in(tmp_path, data)
     results.common["model"] = str(model)
     assert their_time(results) == ""
-    small = {"arms": ["tfidf", "zero_shot", "lora"], "seeds": 2, "train": {"epochs": 1.0}, "budget": ""}
-    ours(results, data, {**small, "measure": NOTHING_BESIDE})
-    [line] = results.lines(side="ours", budget="defaults")
+    small = {"arms": ["tfidf", "zero_shot", "lora"], "train": {"epochs": 1.0}, "measure": NOTHING_BESIDE}
+    ours(results, data, ["3 seeds", "equal time"], small)
+    [line] = results.lines(side="ours")
     assert {"tfidf", "zero_shot", "lora"} <= set(line["arms"])
-    assert [len(bits) for bits in line["arms"]["lora"]["test"]] == [30, 30]
-    ours(results, data, small)
-    assert len(results.lines(side="ours")) == 1
+    assert [len(bits) for bits in line["arms"]["lora"]["test"]] == [30, 30, 30]
+    ours(results, data, ["3 seeds"], small)
+    assert len(results.lines(side="ours", run="3 seeds")) == 1
 
 
 def test_the_command_takes_its_own_options(monkeypatch, tmp_path, capsys):
