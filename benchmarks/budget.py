@@ -21,8 +21,9 @@ from benchmarks.harness import Settings
 from tuneoff.core.budget import parse_budget
 from tuneoff.core.errors import StudyError
 from tuneoff.data.record import Record
+from tuneoff.study.budget.correction import CORRECTION
 from tuneoff.study.budget.forecast import Forecast
-from tuneoff.study.budget.spending import CORRECTION, FORECAST
+from tuneoff.study.budget.spending import FORECAST
 from tuneoff.study.conduct import conduct, open_base
 from tuneoff.study.plan import make_plan
 from tuneoff.study.spec import StudySpec

@@ -38,9 +38,7 @@ LEAST_S = 60
 Line = dict[str, Any]
 
 
-def ours(
-    results: "Results", data: Drawn, runs: Sequence[str] = RUNS, changes: Mapping[str, Any] | None = None
-) -> None:
+def ours(results: "Results", data: Drawn, runs: Sequence[str] = RUNS, changes: Mapping[str, Any] | None = None) -> None:
     """The studies whose lines are not there. runs: some of RUNS. changes: further tables of the study file."""
     asked = {"3 seeds": {"budget": "", "trials": 1, "seeds": 3}, "defaults": {}}
     if time_of_theirs := their_time(results):

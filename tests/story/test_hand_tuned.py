@@ -154,7 +154,8 @@ def test_the_line_is_made_of_what_is_kept(tmp_path, data):
     assert line["held_out"]
     assert line["soft_prompt"]["arm"] == "soft_prompt"
     assert line["lora"]["difference"] == pytest.approx(2 / 30, abs=1e-4)
-    assert line["defaults"] is None and line["equal_time"] is None
+    assert line["defaults"] is None
+    assert line["equal_time"] is None
     assert line["agreement"]["3 seeds"]["says_do_not_train"]
 
 

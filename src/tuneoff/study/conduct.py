@@ -162,19 +162,24 @@ def _advise(worker: Worker, ledger: Ledger, watch: Watch, faults: Faults, allowe
 
 
 def _race(held: Budgeted, worker: Worker, watch: Watch, faults: Faults) -> Verdict:
-    plan, ledger, ground = held.plan, held.ledger, held.plan.ground(worker.base.fingerprint)
-    steps = Steps(plan, worker, ledger, ground, watch, faults)
+    ledger, ground = held.ledger, held.plan.ground(worker.base.fingerprint)
+    steps = Steps(held.plan, worker, ledger, ground, watch, faults)
     while not (step := _next(ledger, held)).over:
+        if step.test and (correction := held.grow(seen_of(ledger, held.plan))):
+            watch.phase(correction.why)
+            worker = Worker(held.plan, worker.base, worker.folder)
+            steps = Steps(held.plan, worker, ledger, ground, watch, faults)
+            continue
         steps.do(step)
-        if correction := held.look(seen_of(ledger, plan)):
+        if correction := held.look(seen_of(ledger, held.plan)):
             watch.phase(correction.why)
     if held.figures_after_all():
         watch.phase("there is time left to measure latency, drift, robustness and memorisation")
-        plan, worker = held.plan, Worker(held.plan, worker.base, worker.folder)
+        worker = Worker(held.plan, worker.base, worker.folder)
     _take_figures(held, worker, ground, watch, faults)
-    steps.fit_sizes(_sizes_left(ledger, plan, ground))
+    steps.fit_sizes(_sizes_left(ledger, held.plan, ground))
     watch.phase("judging")
-    return _finish(plan, ledger, worker.folder)
+    return _finish(held.plan, ledger, worker.folder)
 
 
 def open_checked(plan: Plan, tell: Callable[[str], None] = lambda remark: None) -> Base:

@@ -176,7 +176,9 @@ class _Race:
         return [trial for trial in range(entry.trials) if trial == 0 or self._there((entry.arm, trial, 0), rung)]
 
     def _within(self, trials: Mapping[str, list[int]], rung: int) -> dict[str, list[int]]:
-        """The best third of each method's trials; all of them at the last rung, where the best one is chosen."""
+        """The best third of each method's trials, and what has come to its end (trials may be added behind it); all of
+        them at the last rung, where the best one is chosen.
+        """
         return {arm: self._best_third(arm, own, rung) for arm, own in trials.items()}
 
     def _best_third(self, arm: str, trials: list[int], rung: int) -> list[int]:
@@ -185,7 +187,8 @@ class _Race:
             return scored
         ranked = sorted(scored, key=lambda trial: (-self._mean((arm, trial, 0), rung), trial))
         kept = ranked[: min(max(ceil(len(trials) / KEPT), ENOUGH), self.most.get(arm) or len(trials))]
-        for trial in ranked[len(kept) :]:
+        kept += [trial for trial in ranked if trial not in kept and self._there((arm, trial, 0), LAST)]
+        for trial in (trial for trial in ranked if trial not in kept):
             self._drop((arm, trial, 0), f"not pursued: not among the best {len(kept)} of its trials at rung {rung}")
         return sorted(kept)
 
@@ -198,8 +201,8 @@ class _Race:
         leader, entry = ranked[0], {entry.arm: entry for entry in self.entries}
         heads = {entry[arm].family: arm for arm in reversed(ranked)}
         behind = [arm for arm in ranked[1:] if self._worse(best[arm], best[leader], rung)]
-        where = "validation" if rung == LAST else f"validation at rung {rung}"
-        self.beaten = {arm: f"worse on {where} than {leader}" for arm in behind}
+        early = f"stopped early: behind {leader} on validation at rung {rung}"  # no claim: it might have caught up
+        self.beaten = dict.fromkeys(behind, early if rung != LAST else f"worse on validation than {leader}")
         leaving = [arm for arm in behind if entry[arm].paused and heads[entry[arm].family] != arm]
         for arm in leaving:
             for trial in trials[arm]:

@@ -12,7 +12,7 @@ from tuneoff.core.rungs import LAST
 from tuneoff.evaluation.run import metric_named
 from tuneoff.study.arm import Job
 from tuneoff.study.asides import forget_asides
-from tuneoff.study.budget.spending import until_now
+from tuneoff.study.budget.correction import until_now
 from tuneoff.study.company import group_label, groups
 from tuneoff.study.continuation import current, entered
 from tuneoff.study.faults import ENDS, Faults, said
@@ -74,7 +74,7 @@ class Steps:
         """The job that stands for a place, under the corrections that hold now."""
         arm, trial, seed = place
         job = current(self.plan.job(self.plan.arm(arm), trial, seed, self.ground), self.ledger.all_jobs())
-        return replace(job, until=until_now(self.ledger.events()))
+        return replace(job, until=until_now(self.ledger.events(), self.plan.spec.budget))
 
     def _enter(self, job: Job) -> None:
         self.ledger.add_job(entered(job))

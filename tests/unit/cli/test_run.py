@@ -130,9 +130,9 @@ def test_jobs_that_were_trained_together_share_the_time_of_the_first_line():
 def test_what_the_race_stops_is_a_line_with_its_reason():
     console = Console(file=None, force_terminal=False, width=200)
     with console.capture() as captured:
-        Shown(console, Measure("accuracy", up=True)).dropped("ia3, seed 1", "worse on validation at rung 3 than lora")
+        Shown(console, Measure("accuracy", up=True)).dropped("ia3, seed 1", "stopped early: behind lora at rung 2")
     (line,) = captured.get().splitlines()
-    assert line.split("  ")[-1].strip() == "ia3, seed 1: worse on validation at rung 3 than lora"
+    assert line.split("  ")[-1].strip() == "ia3, seed 1: stopped early: behind lora at rung 2"
     assert "stopped" in line
 
 

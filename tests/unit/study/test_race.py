@@ -96,7 +96,7 @@ def test_an_arm_that_was_shown_to_be_worse_leaves_but_not_the_best_of_its_family
     step = next_step(entries, rows)
     assert places(step) == [("lora", 0, 0), ("soft", 0, 0)]
     assert [(drop.place, drop.why) for drop in step.dropped] == [
-        (("ia3", 0, 0), "worse on validation at rung 1 than lora")
+        (("ia3", 0, 0), "stopped early: behind lora on validation at rung 1")
     ]
 
 
@@ -224,7 +224,8 @@ def likely(arm, *means):
 
 def test_a_race_that_extrapolates_keeps_an_arm_that_starts_late():
     rows = [likely("lora", 0.85, 0.9), likely("ia3", 0.1, 0.5)]
-    assert [drop.why for drop in next_step(LATE, rows).dropped] == ["worse on validation at rung 1 than lora"]
+    (drop,) = next_step(LATE, rows).dropped
+    assert drop.why == "stopped early: behind lora on validation at rung 1"
     step = next_step(LATE, rows, "extrapolate")
     assert (places(step), step.dropped) == ([("lora", 0, 0), ("ia3", 0, 0)], ())
 
@@ -234,7 +235,7 @@ def test_a_race_that_extrapolates_leaves_behind_what_points_too_low():
     step = next_step(LATE, rows, "extrapolate")
     assert (places(step), [drop.why for drop in step.dropped]) == (
         [("lora", 0, 0)],
-        ["worse on validation at rung 2 than lora"],
+        ["stopped early: behind lora on validation at rung 2"],
     )
     rows = [likely("lora", 0.85), likely("ia3", 0.1)]
     assert next_step(LATE, rows, "extrapolate").dropped == (), "one point is no line"

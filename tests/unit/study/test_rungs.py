@@ -175,7 +175,7 @@ def test_the_verdict_lists_what_was_shown_to_be_worse(base, tmp_path, monkeypatc
     rows = {s.arm: s for s in verdict.standings}
     (gone,) = [arm for arm in ("lora", "ia3") if rows[arm].status == "dropped"]
     (kept,) = {"lora", "ia3"} - {gone}
-    assert rows[gone].why == f"worse on validation at rung 1 than {kept}"
+    assert rows[gone].why == f"stopped early: behind {kept} on validation at rung 1"
     assert (rows[gone].mean, rows[kept].status) == (None, "tested")
     assert [(change.arm, change.detail) for change in verdict.changes if change.kind == "dropped"] == [
         (gone, rows[gone].why)

@@ -6,6 +6,7 @@
     held.plan                            the study that the budget holds
     held.entries(seen)                   who races, under all corrections so far
     held.look(seen)                      a correction, where what is left no longer fits
+    held.grow(seen)                      a correction, where the race has left time for more trials or seeds
     held.figures_after_all()             whether figures that were left out fit now, the race having left time
 
 Rates, forecast and corrections are events of the ledger. All that the race depends on is read from there, so a restart
@@ -19,23 +20,26 @@ from pathlib import Path
 
 from tuneoff.core.budget import parse_budget
 from tuneoff.models.base import Base
-from tuneoff.study.budget.forecast import NO_FIGURES, Fitted, figures_s, fit_budget, with_figures
-from tuneoff.study.budget.rates import ALLOWANCE_S, measure_rates
-from tuneoff.study.budget.share import beside_s
-from tuneoff.study.budget.spending import (
-    AFTER_ALL,
-    BEGIN,
+from tuneoff.study.budget.correction import (
     CORRECTION,
-    FORECAST,
     LATEST,
-    RATES,
     Correction,
     correct,
     corrected,
     fitted_before,
+    grow,
+    read_corrections,
+)
+from tuneoff.study.budget.forecast import NO_FIGURES, Fitted, figures_s, fit_budget, with_figures
+from tuneoff.study.budget.rates import ALLOWANCE_S, Rates, measure_rates
+from tuneoff.study.budget.share import beside_s
+from tuneoff.study.budget.spending import (
+    AFTER_ALL,
+    BEGIN,
+    FORECAST,
+    RATES,
     known_rates,
     race_seconds,
-    read_corrections,
     spent_seconds,
 )
 from tuneoff.study.faults import raised
@@ -99,17 +103,39 @@ class Budgeted:
 
     def entries(self, seen: Sequence[Seen]) -> list[Entry]:
         """Who races."""
-        return corrected(entries_of(self.plan), seen, read_corrections(self.ledger.events()))
+        return corrected(entries_of(self.plan), seen, self._corrections())
 
     def look(self, seen: Sequence[Seen]) -> Correction | None:
         """Whether what is left still fits; a correction is written down, and holds from now on."""
         if self.fitted is None:
             return None
-        events, race_s = self.ledger.events(), race_seconds(self.ledger)
-        found = correct(self.fitted, known_rates(events), seen, self._spent_s(), race_s, read_corrections(events))
+        found = correct(self.fitted, *self._so_far(seen))
         if found is not None:
             self.ledger.note("", CORRECTION, found.as_json())
         return found
+
+    def grow(self, seen: Sequence[Seen]) -> Correction | None:
+        """Whether more trials or seeds fit, the race being over and the test not open; then `plan` is another one, and
+        what had been left out for time and is not any more is written down.
+        """
+        if self.fitted is None or self.ledger.meta("test_open"):
+            return None
+        found = grow(self.fitted, self.asked, *self._so_far(seen))
+        if found is not None:
+            was = self.fitted.left_out
+            self.ledger.note("", CORRECTION, found.as_json())
+            self.fitted = fitted_before(self.asked, self.ledger.events())
+            self.ledger.note("", FORECAST, self.fitted.forecast.as_json())
+            self._tell_anew(was)
+        return found
+
+    def _tell_anew(self, was: Sequence[str]) -> None:
+        """Sentences of what is left out that changed. was: before."""
+        now = self.fitted.left_out
+        for sentence in (sentence for sentence in was if sentence not in now):
+            self.ledger.note("", AFTER_ALL, sentence)
+        for sentence in (sentence for sentence in now if sentence not in was):
+            self.ledger.note("", "left out", sentence)
 
     def figures_after_all(self) -> bool:
         """Take the figures beside quality that were left out, where the time that the race left is enough for them."""
@@ -130,6 +156,14 @@ class Budgeted:
         limit_s = parse_budget(self.plan.spec.budget).seconds or math.inf
         allowed_s = beside_s(self.plan, spent_s - before_s) - before_s
         return max(0.0, min(allowed_s, LATEST * limit_s - spent_s))
+
+    def _corrections(self) -> list[Correction]:
+        return read_corrections(self.ledger.events(), self.asked.spec.budget)
+
+    def _so_far(self, seen: Sequence[Seen]) -> tuple[Rates, Sequence[Seen], float, float, list[Correction]]:
+        """Rates, jobs, seconds spent and raced, and corrections."""
+        rates = known_rates(self.ledger.events())
+        return rates, seen, self._spent_s(), race_seconds(self.ledger), self._corrections()
 
     def _spent_s(self) -> float:
         return spent_seconds(self.ledger.events(), time.time())

@@ -39,6 +39,8 @@ __all__ = [
     "likely",
     "rehearse",
     "resized",
+    "sized",
+    "trials_and_seeds",
     "with_figures",
     "worst",
 ]
@@ -246,28 +248,44 @@ def fit_budget(plan: Plan, rates: Rates) -> Fitted:
     """
     budget = parse_budget(plan.spec.budget)
     if not budget:
-        return Fitted(plan=plan, forecast=forecast(plan, rates), budget=budget)
+        return sized(plan, plan, rates)
     for made in _sizes(plan, in_time=budget.seconds is not None):
         if _holds(budget, made, rates):
-            told = forecast(made, rates)
-            return Fitted(plan=made, forecast=told, budget=budget, **_changes(plan, made, rates))
+            return sized(plan, made, rates)
     raise _too_small(plan, rates, budget)
 
 
 def _sizes(plan: Plan, *, in_time: bool) -> Iterator[Plan]:
     """Studies from the largest to the smallest that means something. in_time: whether leaving out figures helps."""
+    counts = list(trials_and_seeds(plan))
+    whole = (min(counts[0][0], SECOND), plan.spec.seeds)
+    for trials, seeds in counts:
+        if seeds == whole[1] and trials >= whole[0]:
+            yield resized(plan, trials, seeds)
+        if trials <= whole[0]:
+            yield resized(plan, trials, seeds, beside=not in_time)
+    yield from (replace(resized(plan, 1, 1, beside=not in_time), cap=cap) for cap in SHORTER)
+
+
+def trials_and_seeds(plan: Plan) -> Iterator[tuple[int, int]]:
+    """What a study may have of both, the most first: more than a second trial only with all seeds."""
     asked = plan.spec
     most = asked.trials if "trials" in asked.model_fields_set else max(asked.trials, MOST_TRIALS)
-    second = min(most, SECOND)
-    yield from (resized(plan, trials, asked.seeds) for trials in range(most, second - 1, -1))
-    for trials in range(second, 0, -1):
-        yield from (resized(plan, trials, seeds, beside=not in_time) for seeds in range(asked.seeds, 0, -1))
-    yield from (replace(resized(plan, 1, 1, beside=not in_time), cap=cap) for cap in SHORTER)
+    for trials in range(most, 0, -1):
+        fewest = asked.seeds if trials > SECOND else 1
+        yield from ((trials, seeds) for seeds in range(asked.seeds, fewest - 1, -1))
 
 
 def _holds(budget: Budget, made: Plan, rates: Rates) -> bool:
     in_time = budget.seconds is None or likely(made, rates).all_s <= AIM * budget.seconds
     return in_time and (budget.tokens is None or worst(made, rates).tokens <= budget.tokens)
+
+
+def sized(plan: Plan, made: Plan, rates: Rates) -> Fitted:
+    """What became of a plan. made: the same with other numbers."""
+    budget = parse_budget(plan.spec.budget)
+    changes = _changes(plan, made, rates) if budget else {}
+    return Fitted(plan=made, forecast=forecast(made, rates), budget=budget, **changes)
 
 
 def _changes(plan: Plan, made: Plan, rates: Rates) -> dict[str, tuple[str, ...]]:

@@ -8,8 +8,9 @@ from made_rates import made_plan, made_rates
 from tuneoff.core.errors import StudyError
 from tuneoff.core.rungs import LAST
 from tuneoff.study.budget.budgeted import Budgeted
-from tuneoff.study.budget.forecast import AIM, NO_FIGURES, resized, worst
-from tuneoff.study.budget.spending import compare, known_rates, read_corrections
+from tuneoff.study.budget.correction import read_corrections
+from tuneoff.study.budget.forecast import AIM, NO_FIGURES, likely, resized, worst
+from tuneoff.study.budget.spending import compare, known_rates
 from tuneoff.study.outcome import JobRow
 from tuneoff.study.race import Seen
 from tuneoff.study.store import Ledger
@@ -103,11 +104,31 @@ def test_a_slow_run_is_corrected_once_for_what_it_lost(tmp_path, ledger, clock, 
     monkeypatch.setattr("tuneoff.study.budget.budgeted.race_seconds", lambda ledger: 780.0)
     found = held.look(rows)
     assert (found.seeds, found.trials) < (3, 4)
-    assert read_corrections(ledger.events()) == [found]
+    assert read_corrections(ledger.events(), "20m") == [found]
     assert held.look(rows) is None
     assert Budgeted(held.asked, ledger).entries(rows) == held.entries(rows)
     lora = next(entry for entry in held.entries(rows) if entry.arm == "lora")
     assert (lora.seeds, lora.most) == (found.seeds, found.trials)
+
+
+def test_a_quick_race_goes_on_with_more_trials_and_a_restart_finds_them(tmp_path, ledger, measuring, monkeypatch):
+    plan = made_plan(tmp_path, "lora", seeds=3)
+    seconds = int(likely(resized(plan, 1, 3, beside=False), made_rates(plan)).all_s / AIM) + 1
+    held = Budgeted(made_plan(tmp_path, "lora", seeds=3, budget=f"{seconds}s"), ledger)
+    held.begin()
+    held.measure(None, tmp_path)
+    before = held.plan.spec
+    for sentence in held.fitted.left_out:
+        ledger.note("", "left out", sentence)
+    rows = [seen(arm, 0, LAST) for arm in ("majority", "tfidf", "linear_probe", "lora")]
+    found = held.grow(rows)
+    assert (found.trials, found.seeds) > (before.trials, before.seeds)
+    assert (held.plan.spec.trials, held.plan.spec.seeds) == (found.trials, found.seeds)
+    assert set(left_out(ledger.events())) == set(held.fitted.left_out)
+    again = Budgeted(held.asked, ledger)
+    assert (again.fitted, again.entries(rows)) == (held.fitted, held.entries(rows))
+    ledger.set_meta("test_open", "yes")
+    assert held.grow(rows) is None
 
 
 ASKED = {"seeds": 3, "trials": 4, "measure": {"serving": False}}

@@ -8,7 +8,7 @@ from tuneoff.evaluation.run import metric_named
 from tuneoff.study.outcome import Outcome
 from tuneoff.study.verdict.measured import pooled_by_job
 
-WORSE = "worse on validation at rung 2 than lora"
+WORSE = "stopped early: behind lora on validation at rung 2"
 BEHIND = "not pursued: not among the best 2 of its trials at rung 1"
 
 

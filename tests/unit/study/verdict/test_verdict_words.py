@@ -55,7 +55,7 @@ def judged(studied, table, margin, seed):
                 run.ledger.fail(run.job(name), "out of memory")
                 continue
             if one["state"] == "dropped":
-                run.ledger.drop(run.job(name), "worse on validation at rung 1 than another")
+                run.ledger.drop(run.job(name), "stopped early: behind another on validation at rung 1")
                 continue
             drawn = (rng.random((seeds, RECORDS)) < one["share"]).astype(float)
             steady = np.arange(RECORDS) < one["share"] * RECORDS
