@@ -134,8 +134,7 @@ def _job(ledger: Ledger, arm: str, seed: int, answers: list[str], ended: Progres
 
 
 def _point(ledger: Ledger, job: str, step: int, loss: float, value: float | None) -> None:
-    """The learning rate falls from the third step on."""
-    seen = {"records": 125 * step, "likelihood": 0.2 * step, "decaying": step > 2, "seconds": 9.0 * step}
+    seen = {"records": 125 * step, "likelihood": 0.2 * step, "seconds": 9.0 * step}
     ledger.add_point(Point(job=job, step=step, train_loss=loss, value=value, **seen))
 
 

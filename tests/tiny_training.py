@@ -14,9 +14,9 @@ from tuneoff.models.chat import Encoded
 
 FLOAT32 = torch.float32
 WHOLE = Schedule(epochs=2, batch_size=4, checks=4, margin=-1.0)
-"never flat: 8 steps over 14 records, of which the last two decay"
-CHECKS = [1, 2, 3, 4, 6, 7, 8]
-"of it: evenly and at the rungs 1 and 3, then in the middle and at the end of the decay"
+"never flat: 8 steps over 14 records"
+CHECKS = [1, 2, 3, 4, 6, 8]
+"of it: evenly and at the rungs"
 
 
 def many_rows(count=14) -> list[Example]:
@@ -48,7 +48,7 @@ class Run:
         self.checks = []
         self.worn = Worn(self.base, self.adapters)
         check = options.pop("check", self.look)
-        own = {name: options.pop(name) for name in ("aside", "raced", "stable") if name in options}
+        own = {name: options.pop(name) for name in ("aside", "raced", "unfinished") if name in options}
         own |= {"schedule": self.schedule, "seed": seed, "check": check}
         self.trainee = Trainee(worn=self.worn, groups=self.groups, examples=self.rows, **own)
         if options.pop("alone", True):
@@ -70,12 +70,12 @@ def same(one, other) -> bool:
 
 
 def looks(*means: float):
-    """Checks that find these mean likelihoods, of 20 records that agree but for a little."""
+    """Checks that find these likelihoods of 20 records."""
     rest = iter(means)
 
     def check(answered: bool) -> Check:
         mean = next(rest)
-        return Check([mean + 1e-6 * (at - 9.5) for at in range(20)])
+        return Check([mean] * 20, answers=["said"] if answered else None)
 
     return check
 

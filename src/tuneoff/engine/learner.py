@@ -1,12 +1,19 @@
-"""What learns: tensors, their optimiser, the curve so far, and the file that holds all of it.
+"""What learns: tensors, their optimiser, their average, the curve so far, and the file that holds all of it.
 
-AdamW at the rates of engine/schedule.py, clipping. Of all checks the values of the likeliest are kept.
+AdamW at the rates of engine/schedule.py, clipping. What is looked at on validation is the average of the values over
+the steps so far, later ones counting more, and of all checks the likeliest average is kept:
+
+    average at step t  =  (1 - w) average at step t - 1  +  w values,    w = 10 / (t + 9)
+
+about the last tenth of the steps, which takes out what a constant rate adds to every step by chance (Shamir and Zhang
+2013, arXiv 1212.1824, section 4: polynomial-decay averaging).
 """
 
 import json
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +29,8 @@ from tuneoff.engine.schedule import Schedule
 from tuneoff.stats.trend import Trend, trend
 
 __all__ = ["Check", "Group", "Learner", "Point", "Trained"]
+
+RECENT = 9  # the larger, the fewer of the last steps count: about a 1 / (RECENT + 1) part of all
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,30 +51,29 @@ class Check(NamedTuple):
 
 
 class Point(NamedTuple):
-    """likelihood: the mean over validation. decaying: whether the rate was falling."""
+    """figure, likelihood: on validation, the latter the mean over its records."""
 
     step: int
     records: int
     train_loss: float
     figure: float | None
     likelihood: float
-    decaying: bool
     seconds: float
 
 
 @dataclass(slots=True)
 class Trained:
-    """The curve, and what it took. The tensors themselves hold the likeliest check's values.
+    """The curve, and what it took. The tensors themselves hold the likeliest check's average.
 
-    trend: of the stable part, where the decay began; None: too few checks to tell. decay_from: the step where it began;
-    None: not yet. tokens: real ones seen. seconds: of this arm's share of all passes and of its checks, those before a
-    restart included. peak_bytes: of the first step. last, best: the answers of the last check, and of the likeliest
-    one; None where another process has them, or none were given.
+    trend: at the last check; None: too few checks to tell. ended: whether it has come to its end. tokens: real ones
+    seen. seconds: of this arm's share of all passes and of its checks, those before a restart included. peak_bytes: of
+    the first step. last, best: the answers of the last check, and of the likeliest one; None where another process has
+    them, or none were given.
     """
 
     points: list[Point] = field(default_factory=list)
     trend: Trend | None = None
-    decay_from: int | None = None
+    ended: bool = False
     tokens: int = 0
     seconds: float = 0.0
     peak_bytes: int | None = None
@@ -95,25 +103,19 @@ class Learner:
             # one look at each number in place of a dozen; on a processor the kernel walks memory as it lies
             fused=all(p.is_contiguous() for p in self.parameters.values()),
         )
+        self.average: dict[str, Tensor] = {}
         self.best: dict[str, Tensor] = {}
         self.losses: list[float] = []
-        self.likelihoods: list[np.ndarray] = []  # of each point
         self.done = Trained()
 
     @property
     def end(self) -> int:
         """The last step, as far as it is known."""
-        start = self.done.decay_from
-        return self.schedule.steps(self.records) if start is None else self.schedule.end(self.records, start)
-
-    @property
-    def half(self) -> int:
-        """The step in the middle of the decay, which has begun."""
-        return (self.done.decay_from + self.end + 1) // 2
+        return self.step if self.done.ended else self.schedule.last_end(self.records)
 
     def begin(self) -> None:
         """Before the gradients of a step are made."""
-        share = self.schedule.rate(self.step, self.records, self.done.decay_from)
+        share = self.schedule.rate(self.step, self.records)
         for group in self.optimiser.param_groups:
             group["lr"] = group["peak"] * share
         self.forget_gradients()
@@ -127,77 +129,90 @@ class Learner:
         self.optimiser.step()
         self.losses.append(mean)
         self.step += 1
+        self._count_in()
+
+    @torch.no_grad()
+    def _count_in(self) -> None:
+        """The values of this step into the average."""
+        if not self.average:
+            self.average = {name: p.detach().clone() for name, p in self.parameters.items()}
+        weight = (RECENT + 1) / (self.step + RECENT)
+        torch._foreach_lerp_(list(self.average.values()), list(self.parameters.values()), weight)
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """While it is entered, the parameters hold the average."""
+        self._swap()
+        try:
+            yield
+        finally:
+            self._swap()
+
+    @torch.no_grad()
+    def _swap(self) -> None:
+        for name, p in self.parameters.items():
+            own = p.detach().clone()
+            p.copy_(self.average[name])
+            self.average[name].copy_(own)
 
     def remember(self, records: int, check: Check) -> None:
-        """A look at validation behind so many records seen."""
-        likelihoods = np.asarray(check.likelihoods, dtype=np.float64)
+        """A look at validation behind so many records seen; whether it is the last one is settled."""
         losses, self.losses = self.losses, []
-        decaying, done = self.done.decay_from is not None, self.done
-        loss, likelihood = sum(losses) / max(len(losses), 1), float(likelihoods.mean())
-        point = Point(self.step, records, loss, check.figure, likelihood, decaying, done.seconds)
-        done.points.append(point)
-        self.likelihoods.append(likelihoods)
+        done, likelihood = self.done, float(np.mean(check.likelihoods))
+        loss = sum(losses) / max(len(losses), 1)
+        done.points.append(Point(self.step, records, loss, check.figure, likelihood, done.seconds))
         done.last = check.answers
         if done.kept_the_last:
             done.best = check.answers
-            self.best = {name: p.detach().clone() for name, p in self.parameters.items()}
+            self.best = {name: average.clone() for name, average in self.average.items()}
+        self._settle()
 
-    def begins_decay(self) -> bool:
-        """Whether the decay begins at this step, which is then settled: the curve is flat, or the cap is near."""
+    def answer(self, check: Check) -> None:
+        """What the last check would have answered, which was not asked for at once."""
+        done = self.done
+        done.points[-1] = done.points[-1]._replace(figure=check.figure)
+        done.last = check.answers
+        if done.kept_the_last:
+            done.best = check.answers
+
+    def _settle(self) -> None:
+        """Training ends where the curve is flat, or at the cap."""
         done, schedule = self.done, self.schedule
-        if done.decay_from is not None or self.step < schedule.first_decay(self.records):
-            return False
-        checked = bool(done.points) and done.points[-1].step == self.step
-        late = self.step >= schedule.last_decay(self.records)
-        if not (checked or late):
-            return False
-        found = trend([point.step for point in done.points], np.array(self.likelihoods)) if done.points else None
-        if not (late or (found and found.flat(schedule.margin))):
-            return False
-        done.trend, done.decay_from = found, self.step
-        return True
+        done.trend = trend([point.step for point in done.points], [point.likelihood for point in done.points])
+        flat = done.trend is not None and done.trend.flat(schedule.margin)
+        may = self.step >= schedule.first_end(self.records)
+        done.ended = self.step >= schedule.last_end(self.records) or (may and flat)
 
     @property
     def bytes(self) -> int:
-        """Of the state: values, the best ones, and two moments."""
-        return 4 * sum(p.numel() * p.element_size() for p in self.parameters.values())
+        """Of the state: values, their average, the best one, and two moments."""
+        return 5 * sum(p.numel() * p.element_size() for p in self.parameters.values())
 
-    def restore_best(self) -> None:
-        with torch.no_grad():
-            for name, p in self.parameters.items():
-                p.copy_(self.best[name])
+    @torch.no_grad()
+    def take(self, values: Mapping[str, Tensor]) -> None:
+        for name, p in self.parameters.items():
+            p.copy_(values[name])
 
     def save(self, path: Path) -> None:
         tensors = {f"now/{name}": p.detach() for name, p in self.parameters.items()}
+        tensors |= {f"average/{name}": average for name, average in self.average.items()}
         tensors |= {f"best/{name}": p for name, p in self.best.items()}
         for name, p in self.parameters.items():
             state = self.optimiser.state[p]
             tensors |= {f"m/{name}": state["exp_avg"], f"v/{name}": state["exp_avg_sq"]}
-        if self.likelihoods:
-            tensors["likelihoods"] = torch.from_numpy(np.array(self.likelihoods))
         done = self.done
         facts = {"step": self.step, "points": [list(point) for point in done.points], "losses": self.losses}
-        facts |= {"trend": done.trend and list(done.trend), "decay_from": done.decay_from}
         facts |= {"tokens": done.tokens, "seconds": done.seconds, "peak": done.peak_bytes}
         with written(path) as temporary:
             save_file({name: t.contiguous() for name, t in tensors.items()}, temporary, {"facts": canonical(facts)})
-
-    def save_stable(self, path: Path) -> None:
-        """The state as if the decay had not begun, for a training that goes on from here."""
-        done, self.done = self.done, replace(self.done, trend=None, decay_from=None)
-        self.save(path)
-        self.done = done
 
     def load(self, path: Path) -> None:
         with safe_open(path, "pt") as file:
             facts = json.loads(file.metadata()["facts"])
             held = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
         self.step, self.losses = facts["step"], facts["losses"]
-        self.likelihoods = list(held["likelihoods"].numpy()) if facts["points"] else []
         self.done = Trained(
             points=[Point(*point) for point in facts["points"]],
-            trend=facts["trend"] and Trend(*facts["trend"]),
-            decay_from=facts["decay_from"],
             tokens=facts["tokens"],
             seconds=facts["seconds"],
             peak_bytes=facts["peak"],
@@ -205,6 +220,7 @@ class Learner:
         with torch.no_grad():
             for name, p in self.parameters.items():
                 p.copy_(held[f"now/{name}"])
+                self.average[name] = held[f"average/{name}"].to(p.device)
                 if facts["points"]:
                     self.best[name] = held[f"best/{name}"].to(p.device)
                 self.optimiser.state[p] = {
@@ -212,3 +228,5 @@ class Learner:
                     "exp_avg": torch.zeros_like(p).copy_(held[f"m/{name}"]),
                     "exp_avg_sq": torch.zeros_like(p).copy_(held[f"v/{name}"]),
                 }
+        if self.done.points:
+            self._settle()  # the cap may be another one than before

@@ -27,7 +27,7 @@ from tuneoff.engine.together import Together, losses_together
 
 __all__ = ["Trainee", "Training", "learn", "train"]
 
-SMALL_BYTES = 256 << 20  # a larger state is put aside at the rungs and before the decay alone
+SMALL_BYTES = 256 << 20  # a larger state is put aside at the rungs alone
 Tick = Callable[[int, int, float | None], None]
 
 
@@ -37,7 +37,7 @@ class Trainee:
 
     check: called while it is worn; True: answers are wanted too. schedule: its own. seed: of the order of its records.
     raced: whether answers are wanted at the early rungs. aside: the file that holds the state of an unfinished run,
-    read first if it is there. stable: the file that keeps the state before the decay of a curve that still rises.
+    read first if it is there. unfinished: the file that keeps the state of a curve that ends and is not flat.
     """
 
     worn: Worn
@@ -48,7 +48,7 @@ class Trainee:
     schedule: Schedule
     raced: bool = True
     aside: Path | None = None
-    stable: Path | None = None
+    unfinished: Path | None = None
 
 
 def train(
@@ -60,7 +60,7 @@ def train(
 ) -> list[Trained]:
     """Train in place. Arms that can go through the base in one pass do; none depends on the others.
 
-    rung: how far (core/rungs.py). Before the last one the tensors hold the values of that step, and the state that
+    rung: how far (core/rungs.py). Before the last one the tensors hold the average at that step, and the state that
     is put aside goes on from there. tick: told the steps done, and the most there are to do, of all arms, and the
     figure of a check.
     """
@@ -110,12 +110,8 @@ class Training:
 
     @property
     def due(self) -> bool:
-        """Whether it is to be checked now: evenly while the rate is stable, and in the middle and at the end of the
-        decay."""
-        learner = self.learner
-        if learner.done.decay_from is None:
-            return learner.step in self._checks
-        return learner.step in (learner.half, learner.end)
+        """Whether it is to be checked now: evenly, and at the end."""
+        return self.learner.step in self._checks or self.learner.step == self.learner.end
 
     @property
     def first_step(self) -> bool:
@@ -132,12 +128,19 @@ class Training:
         learner, trained, done = self.learner, len(self.trainee.examples), self.learner.done
         rung = self.trainee.raced and learner.step in self._rungs
         began = time.perf_counter()
-        with self.trainee.worn:
-            check = self.trainee.check(rung or learner.step == learner.end)
+        check = self._look(rung or learner.step == learner.end)
         done.seconds += time.perf_counter() - began
         epochs, steps = divmod(learner.step, epoch_steps(trained, self.schedule.batch_size))
         learner.remember(epochs * trained + min(trained, steps * self.schedule.batch_size), check)
-        return check.figure
+        if done.ended and check.answers is None:  # that it is the end was found by this check
+            began = time.perf_counter()
+            learner.answer(self._look(True))
+            done.seconds += time.perf_counter() - began
+        return done.points[-1].figure
+
+    def _look(self, answered: bool) -> Check:
+        with self.learner.averaged(), self.trainee.worn:
+            return self.trainee.check(answered)
 
     def put_aside(self) -> None:
         learner = self.learner
@@ -147,23 +150,26 @@ class Training:
             learner.save(self.trainee.aside)
 
     def go_on(self) -> None:
-        """The next batch; before it the decay may begin, which a run that is taken up again settles alike."""
-        learner = self.learner
-        if learner.step < self.until and learner.begins_decay():
-            self._keep_stable()
-        self.batch = [] if learner.step >= self.until else next(self._batches)
-
-    def _keep_stable(self) -> None:
-        """A curve that still rises can be gone on with; a flat one has come to its end."""
-        done, stable = self.learner.done, self.trainee.stable
-        if stable is not None and not (done.trend and done.trend.flat(self.schedule.margin)):
-            self.learner.save_stable(stable)
+        """The next batch."""
+        self.batch = [] if self.learner.step >= self.until else next(self._batches)
 
     def finish(self) -> Trained:
-        learner = self.learner
-        if self.rung == LAST:
-            learner.restore_best()
-        return learner.done
+        """Leave the tensors with what counts: the likeliest average at the end, the average of now at an early rung."""
+        learner, done = self.learner, self.learner.done
+        if self.rung != LAST:
+            learner.take(learner.average)
+            return done
+        if done.last is None and not done.kept_the_last:  # another process had the answers
+            learner.answer(self._look(True))
+        self._keep_unfinished()
+        learner.take(learner.best)
+        return done
+
+    def _keep_unfinished(self) -> None:
+        """A curve that was not shown to be flat can be gone on with."""
+        done, unfinished = self.learner.done, self.trainee.unfinished
+        if unfinished is not None and not (done.trend and done.trend.flat(self.schedule.margin)):
+            self.learner.save(unfinished)
 
 
 def in_one_pass(trainings: Sequence[Training]) -> list[list[Training]]:

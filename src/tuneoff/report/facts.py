@@ -77,8 +77,8 @@ class Axis:
 @dataclass(frozen=True, slots=True)
 class Curve:
     """One job's learning curve: after so many training records, nats per trained token, and on validation the figure
-    and the mean likelihood of the right answer. decaying: whether the learning rate was falling. unfinished: it
-    stopped before it was flat.
+    and the mean likelihood of the right answer. unfinished: it stopped before
+    it was flat.
     """
 
     arm: str
@@ -88,7 +88,6 @@ class Curve:
     loss: tuple[float | None, ...]
     value: tuple[float | None, ...]
     likelihood: tuple[float | None, ...]
-    decaying: tuple[bool, ...]
     unfinished: bool
 
 
@@ -259,7 +258,6 @@ def _curves(ledger: Ledger, jobs: Sequence[JobRow]) -> tuple[Curve, ...]:
             tuple(point.train_loss for point in points[job.key]),
             tuple(point.value for point in points[job.key]),
             tuple(point.likelihood for point in points[job.key]),
-            tuple(point.decaying for point in points[job.key]),
             job.progress is not None and not job.progress.finished,
         )
         for job in jobs

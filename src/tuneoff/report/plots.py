@@ -239,14 +239,10 @@ def _lines(facts: Facts, arms: Sequence[str], field: str, measure: Measure) -> I
 
 
 def _events(curve: Curve, kept: Sequence[int]) -> tuple[list[str], list[str]]:
-    """The symbol of each point that is drawn, and what is said at it: where the decay began, and an end too early."""
+    """The symbol of each point that is drawn, and what is said at it: an end too early."""
     symbols, remarks = ["circle"] * len(kept), [""] * len(kept)
-    falling = [place for place, at in enumerate(kept) if curve.decaying[at]]
-    if falling:
-        began = max(falling[0] - 1, 0)
-        symbols[began], remarks[began] = "diamond", "<br>the learning rate falls from here on"
     if curve.unfinished:
-        symbols[-1], remarks[-1] = "circle-open", remarks[-1] + "<br>stopped before the curve was flat"
+        symbols[-1], remarks[-1] = "circle-open", "<br>stopped before the curve was flat"
     return symbols, remarks
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from tuneoff.core.files import written
 from tuneoff.study.arm import Job
-from tuneoff.study.continuation import stable_file
+from tuneoff.study.continuation import unfinished_file
 
 __all__ = ["aside_file", "begun_aside", "forget_asides"]
 
-FORM = 3  # of the file: an older one is not found
+FORM = 4  # of the file: an older one is not found
 
 
 def aside_file(folder: Path, job: Job, stage: int) -> Path:
@@ -23,7 +23,7 @@ def begun_aside(folder: Path, job: Job, stage: int) -> Path:
     if job.parent and not aside.is_file():
         aside.parent.mkdir(parents=True, exist_ok=True)
         with written(aside) as temporary:
-            shutil.copyfile(stable_file(folder, job.parent), temporary)
+            shutil.copyfile(unfinished_file(folder, job.parent), temporary)
     return aside
 
 

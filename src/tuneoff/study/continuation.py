@@ -1,6 +1,6 @@
 """Unfinished training that goes on: the same command with more budget or more epochs adds to what is there.
 
-    lora     cap 640 records, still rising at its end      done, retired; its state before the decay is kept
+    lora     cap 640 records, still rising at its end      done, retired; its state at the end is kept
     lora     cap 2,560 records, parent: the job above      a new job, which begins at that state
 
 A chain of jobs stands for one place in the race, and the last one counts. What it got at the early rungs is its first
@@ -17,14 +17,14 @@ from tuneoff.study.plan import Plan
 from tuneoff.study.race import Place
 from tuneoff.study.store import Ledger
 
-__all__ = ["ancestors", "current", "entered", "go_on_with", "place_of", "places", "stable_file"]
+__all__ = ["ancestors", "current", "entered", "go_on_with", "place_of", "places", "unfinished_file"]
 
 Rows = Mapping[str, JobRow]
 
 
-def stable_file(folder: Path, key: str) -> Path:
-    """Where the state before the decay of an unfinished job is kept. folder: the run's."""
-    return folder / "stable" / f"{key}.safetensors"
+def unfinished_file(folder: Path, key: str) -> Path:
+    """Where the state at the end of an unfinished job is kept. folder: the run's."""
+    return folder / "unfinished" / f"{key}.safetensors"
 
 
 def current(job: Job, rows: Rows) -> Job:
@@ -52,7 +52,7 @@ def go_on_with(plan: Plan, ledger: Ledger, ground: str, folder: Path) -> list[st
     for first in places(plan, ground):
         job = current(first, rows)
         row = rows.get(job.key)
-        if row is None or not _goes_on(row, first.cap) or not stable_file(folder, job.key).is_file():
+        if row is None or not _goes_on(row, first.cap) or not unfinished_file(folder, job.key).is_file():
             continue
         child = replace(job, parent=job.key, cap=first.cap)
         ledger.add_job(entered(child))

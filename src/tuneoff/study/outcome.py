@@ -38,7 +38,7 @@ class Point:
     """One point of a learning curve. train_loss: nats per trained token.
 
     value: the deciding metric on validation; None where answers were not given at this check. likelihood: the mean
-    likelihood of the right answer on validation. decaying: whether the learning rate was falling.
+    likelihood of the right answer on validation.
     """
 
     job: str
@@ -47,7 +47,6 @@ class Point:
     train_loss: float | None
     value: float | None
     likelihood: float | None = None
-    decaying: bool = False
     seconds: float = 0.0
 
 
@@ -136,6 +135,5 @@ def _point(job: Job, point: learner.Point, offset: int, *, own: bool) -> Point:
         train_loss=point.train_loss,
         value=point.figure if own else None,
         likelihood=point.likelihood,
-        decaying=point.decaying,
         seconds=point.seconds,
     )

@@ -15,7 +15,7 @@ SMALLEST = 1e-3  # margin that a need is reckoned with
 
 
 def progress_of(curve: Trained, margin: float) -> Progress:
-    """Of the last stage, where its rate began to fall.
+    """Of the last stage, at its end.
 
     How many more steps it needs is a guess: that what a third more brings falls as the steps rise.
     """

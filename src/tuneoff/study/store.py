@@ -28,7 +28,7 @@ from tuneoff.study.outcome import AxisRow, JobRow, Outcome, Point, Progress
 
 __all__ = ["Ledger"]
 
-VERSION = 3
+VERSION = 4
 
 SCHEMA = """
 create table meta (key text primary key, value text not null);
@@ -45,7 +45,7 @@ create table outcomes (
     primary key (job, step, split, record, metric, phrasing)) without rowid;
 create table points (
     job text not null references jobs(key), step integer not null, records integer not null,
-    train_loss real, value real, likelihood real, decaying integer not null default 0, seconds real not null,
+    train_loss real, value real, likelihood real, seconds real not null,
     primary key (job, step)) without rowid;
 create table axes (
     job text not null references jobs(key), name text not null, value real, n integer not null, low real, high real,
@@ -205,7 +205,7 @@ class Ledger:
 
     def add_point(self, point: Point) -> None:
         with self.transaction() as db:
-            db.execute("insert or replace into points values (?, ?, ?, ?, ?, ?, ?, ?)", _values(point))
+            db.execute("insert or replace into points values (?, ?, ?, ?, ?, ?, ?)", _values(point))
 
     def add_axes(self, rows: Iterable[AxisRow], outcomes: Iterable[Outcome] = ()) -> None:
         """A job's figures beside quality with the outcomes that they stand on, in one transaction; a figure measured
@@ -241,7 +241,7 @@ class Ledger:
 
     def points(self) -> list[Point]:
         rows = self._db.execute("select * from points order by job, step").fetchall()
-        return [Point(**{**dict(row), "decaying": bool(row["decaying"])}) for row in rows]
+        return [Point(**row) for row in rows]
 
     def outcomes(
         self,

@@ -42,7 +42,7 @@ from tuneoff.models.base import Base
 from tuneoff.study.arm import Job, Part, Stage, held_out
 from tuneoff.study.asides import begun_aside
 from tuneoff.study.bundle import Tuned, TunedPart, freed, load_tuned, save_tuned, tensors_of
-from tuneoff.study.continuation import stable_file
+from tuneoff.study.continuation import unfinished_file
 from tuneoff.study.course import course_records
 from tuneoff.study.given import given_tuned
 from tuneoff.study.lengths import MOST_NEW_TOKENS, longest_answer
@@ -282,7 +282,7 @@ class Worker:
             schedule=self.plan.schedule_of(job, number),
             raced=job.raced and last,
             aside=begun_aside(self.folder, job, number),
-            stable=stable_file(self.folder, job.key) if last and not job.size else None,
+            unfinished=unfinished_file(self.folder, job.key) if last and not job.size else None,
         )
 
     def _trunk(self, job: Job) -> Base:

@@ -213,7 +213,7 @@ def test_a_ledger_of_another_version(ledger, path):
         Ledger(path)
     assert "this run was made by another version of tuneoff" in str(caught.value)
     assert "found:   ledger version 99" in str(caught.value)
-    assert "allowed: version 3" in str(caught.value)
+    assert "allowed: version 4" in str(caught.value)
 
 
 def test_an_empty_file_is_made_into_a_ledger(path):

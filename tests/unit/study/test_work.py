@@ -256,7 +256,7 @@ def test_a_mixture_that_is_not_named(worker):
     assert "instruction tuning needs a mixture of tasks" in str(caught.value)
 
 
-WAITING = {"epochs": 3.0, "checks": 4}  # six steps, checks at 1, 2, 3, 4; the decay from there on
+WAITING = {"epochs": 3.0, "checks": 4}  # six steps, checks at 1, 2, 3, 4, 6
 
 
 def curve(fitted):

@@ -203,9 +203,8 @@ class Bill:
 
 
 def _whole(schedule: Schedule, records: int, length: float) -> int:
-    """The last step of a training that ends after a share of its cap: the decay begins behind the early rungs."""
-    shortest = schedule.end(records, schedule.first_decay(records))
-    return max(shortest, round(length * schedule.steps(records)))
+    """The last step of a training that ends after a share of its cap, and behind the early rungs."""
+    return max(schedule.first_end(records), round(length * schedule.steps(records)))
 
 
 def _asked(arm: Arm, place: Place) -> tuple:
