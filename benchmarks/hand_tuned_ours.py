@@ -11,6 +11,7 @@ verdict's words.
 """
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -18,7 +19,6 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import tomli_w
@@ -44,9 +44,12 @@ def ours(results: "Results", data: Drawn, runs: Sequence[str] = RUNS, changes: M
     if time_of_theirs := their_time(results):
         asked["equal time"] = {"budget": time_of_theirs}
     for run in (run for run in runs if run in asked and not results.lines(side="ours", run=run)):
-        with TemporaryDirectory(prefix="hand-tuned-") as folder:
-            study = put_study(Path(folder), data, results.common, {**(changes or {}), **asked[run]})
-            results.add({"side": "ours", "run": run, "time": asked[run].get("budget", ""), **_ran(study, data, run)})
+        folder = results.path.parent / "unfinished" / f"{data.name}, {run}"  # gone on with after a kill
+        study = folder / "study.toml"
+        if not study.is_file():
+            study = put_study(folder, data, results.common, {**(changes or {}), **asked[run]})
+        results.add({"side": "ours", "run": run, "time": asked[run].get("budget", ""), **_ran(study, data, run)})
+        shutil.rmtree(folder)
 
 
 def their_time(results: "Results") -> str:
@@ -59,12 +62,13 @@ def put_study(folder: Path, data: Drawn, common: Line, changes: Mapping[str, Any
     """Write the set's files, let `tuneoff new` write the study file, and change what has to be."""
     for split in ("train", "validation", "test"):
         file = folder / data.name / f"{split}.jsonl"
-        file.parent.mkdir(exist_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(_jsonl(getattr(data, split)), encoding="utf-8")
-    study = folder / "study.toml"
-    command = [sys.executable, "-m", "tuneoff", "new", str(folder / data.name), "--out", str(study)]
+    study, draft = folder / "study.toml", folder / "draft.toml"
+    draft.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "tuneoff", "new", str(folder / data.name), "--out", str(draft)]
     subprocess.run(command, check=True, stdout=sys.stderr)
-    table = tomllib.loads(study.read_text(encoding="utf-8"))
+    table = tomllib.loads(draft.read_text(encoding="utf-8"))
     table["arms"] += [arm for arm in RACING if arm not in table["arms"]]
     table["model"] |= {"name": common["model"], "dtype": common["dtype"]}
     study.write_text(tomli_w.dumps(_merged(table, changes)), encoding="utf-8")

@@ -23,9 +23,9 @@ name = "smollm2-135m-instruct"
 path = "reviews.jsonl"
 input = ["text"]
 answer = "label"
-train_records = 160
+train_records = 80
 validation_records = 60
-test_records = 150
+test_records = 200
 
 [prompt]
 instruction = "Is this movie review positive or negative?"

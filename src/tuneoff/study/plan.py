@@ -27,6 +27,8 @@ METRICS = {
 BASELINES = ("majority", "tfidf")  # stand in every choice table: what any model must beat
 PROBE = "linear_probe"  # stands there too, where weights may be looked at: it costs one forward pass a record
 
+TOLD_APART = 2  # validation records: a curve is no flatter than what they make
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
@@ -164,7 +166,7 @@ def make_plan(spec: StudySpec) -> Plan:
     schedule = Schedule(
         batch_size=train.batch_size,
         checks=train.checks,
-        margin=spec.margin,
+        margin=max(spec.margin, TOLD_APART / len(data.validation)),
         weight_decay=train.weight_decay,
         clip=train.clip,
     )

@@ -225,3 +225,9 @@ def test_a_course_steps_over_its_own_records(tmp_path):
     entry = "instruction_tuning -> lora"
     made = plan(tmp_path, [entry], methods={"instruction_tuning": {"mixture": "tasks.jsonl"}})
     assert made.training_steps(made.arm(entry)) == 12 + 3, "90 of 100 records, then 24, in batches of 8"
+
+
+def test_a_curve_is_flat_within_the_margin_or_what_two_validation_records_make(tmp_path):
+    few = {"data": {"path": "data.jsonl", "train_records": 24, "validation_records": 16, "test_records": 20}}
+    assert plan(tmp_path, ["lora"], **few).schedule.margin == 2 / 16
+    assert plan(tmp_path, ["lora"], margin=0.2, **few).schedule.margin == 0.2
