@@ -35,7 +35,7 @@ instruction = "Is this movie review positive or negative?"
 def demo(
     out: Annotated[Path, typer.Option("--out", "-o", help="the run folder")] = Path("runs/demo"),
 ) -> None:
-    """Race five ways to adapt a 135M model on 160 real records: about 11 minutes on 2 cores."""
+    """Race five ways to adapt a 135M model on 80 real records: about 10 minutes on 2 cores."""
     from tuneoff.cli.progress import race
     from tuneoff.core.files import write_text
     from tuneoff.data.demo import write_demo_data
