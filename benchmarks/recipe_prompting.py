@@ -47,7 +47,9 @@ class Way:
 
 
 def prompting(base: Base, model: str, name: str, sample: Sample, lines: Lines) -> None:
-    """Score every way that has no line yet."""
+    """Score every way that has no line yet; of texts, which have no labels to choose from, none."""
+    if sample.task.kind != "choice":
+        return
     for way in _ways(sample):
         asked = {"model": model, "set": name, "way": way.name, "seed": way.seed}
         if lines.missing(asked):

@@ -1,27 +1,32 @@
 """The public sets on which default settings are found: 160 training and 80 validation records of each.
 
     emotion      "@user Oh, hidden revenge and anger..."        anger          4 labels
+    restaurant   "There will be 5 adults and 1 child."          {"people": "5 adults and 1 child"}
 
-They are drawn as `hand_tuned` draws them, so that its test records are none of these; its held-out sets are
+Sets of choices are drawn as `hand_tuned` draws them, so that its test records are none of these; its held-out sets are
 not here at all. No test part of any set is opened.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.hand_tuned_sets import SETS as DRAWN
 from benchmarks.hand_tuned_sets import Row, TaskSet, draw
+from tuneoff.core.identity import content_hash
 from tuneoff.data.record import Record
 from tuneoff.data.task import Task
 
-__all__ = ["SETS", "Choice", "Sample"]
+__all__ = ["SETS", "Choice", "Sample", "Texts"]
+
+TRAIN, VALIDATION = 160, 80
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sample:
     """Records of a set, and what is asked of them. question: without the labels. described: each label in a person's
-    words."""
+    words; empty for texts."""
 
     task: Task
     question: str
@@ -47,8 +52,30 @@ class Choice:
         return Sample(task=task, question=self.question, described=self.described, train=train, validation=validation)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Texts:
+    """Free text. row: the input fields and the right answers of a line of the file."""
+
+    file: str
+    question: str
+    row: Callable[[dict], tuple[dict, list[str]]]
+
+    def sample(self, name: str, folder: Path) -> Sample:
+        """The records in the order of their hashes."""
+        rows = [self.row(json.loads(line)) for line in (folder / self.file).read_text(encoding="utf-8").splitlines()]
+        records = {content_hash(fields): _text_record(fields, answers) for fields, answers in rows}
+        drawn = [records[key] for key in sorted(records)][: TRAIN + VALIDATION]
+        metrics = ("token_f1", "exact_match")
+        task = Task(name=name, kind="text", instruction=self.question, metrics=metrics, max_answer_tokens=80)
+        return Sample(task=task, question=self.question, described={}, train=drawn[:TRAIN], validation=drawn[TRAIN:])
+
+
 def _records(rows: tuple[Row, ...]) -> list[Record]:
     return [Record(fields={"text": row.text}, target=row.label) for row in rows]
+
+
+def _text_record(fields: Mapping, answers: list[str]) -> Record:
+    return Record(fields=fields, target=answers[0], alternatives=tuple(answers[1:]))
 
 
 INTENTS = {
@@ -72,7 +99,7 @@ def _intent(row: dict) -> str | None:
     return label if label in INTENTS else None
 
 
-SETS: dict[str, Choice] = {
+SETS: dict[str, Choice | Texts] = {
     "csabstruct": Choice(
         source=DRAWN["csabstruct"],
         question="Which role does the sentence play in the abstract of a paper?",
@@ -119,5 +146,16 @@ SETS: dict[str, Choice] = {
             "ironic": "the writer means something else than the words say",
             "not ironic": "it is meant as it is said",
         },
+    ),
+    "restaurant": Texts(
+        file="restaurant8k/train.jsonl",
+        question="Write the details of the booking that the text names as JSON. "
+        "Keys: people, date, time, first_name, last_name.",
+        row=lambda table: ({"text": table["text"]}, [table["output"]]),
+    ),
+    "e2e": Texts(
+        file="e2e_nlg/dev.jsonl",
+        question="Write a text that says what the meaning representation says.",
+        row=lambda table: ({"meaning representation": table["mr"]}, table["refs"]),
     ),
 }

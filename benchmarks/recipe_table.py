@@ -1,10 +1,12 @@
-"""The recordings of recipes.py as a Markdown table: one row a way of asking, one column a set, the mean over sets last.
+"""The recordings of recipes.py as Markdown tables: one row a setting, one column a set, the mean over the sets last.
 
-    python -m benchmarks.recipe_table
+    python -m benchmarks.recipe_table prompting
+    python -m benchmarks.recipe_table lora --model smollm2-135m-instruct
 
-    | nearest 8 | 71.2 (61.0) | 55.0 (43.1) | 63.1 (52.0) |      accuracy and, in brackets, mean likelihood, in per cent
+    | lr | emotion | csabstruct | mean |
+    | 0.002 | 71.2 (61.0) | 55.0 (43.1) | 63.1 (52.0) |      accuracy and, in brackets, mean likelihood, in per cent
 
-A way that was not run on a set has an empty cell there, and its mean is over the others.
+Ways and settings that were not run on a set have an empty cell there, and the mean is over the others.
 """
 
 import argparse
@@ -17,33 +19,42 @@ from benchmarks.recipes import HERE
 __all__ = ["markdown"]
 
 Figure = tuple[float, float]  # accuracy, mean likelihood
+NAMELESS = ("model", "set", "method", "checks", "seed")
+CHOICE, TEXT = "accuracy", "token_f1"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.recipe_table", description=__doc__.split("\n")[0])
+    parser.add_argument("part", help="a file of recordings/recipes")
     parser.add_argument("--model", default="smollm2-135m-instruct")
     asked = parser.parse_args()
-    lines = map(json.loads, (HERE / "prompting.jsonl").read_text(encoding="utf-8").splitlines())
+    lines = map(json.loads, (HERE / f"{asked.part}.jsonl").read_text(encoding="utf-8").splitlines())
     print(markdown(line for line in lines if line["asked"]["model"] == asked.model))
 
 
 def markdown(lines: Iterable[Mapping]) -> str:
-    """One table; lines of one way on one set (seeds) are averaged."""
+    """One table; lines of one setting on one set (seeds) are averaged."""
     cells: dict[str, dict[str, list[Figure]]] = {}
     sets: list[str] = []
     for line in lines:
         sets += [line["asked"]["set"]] if line["asked"]["set"] not in sets else []
         for name, figure in _figures(line):
             cells.setdefault(name, {}).setdefault(line["asked"]["set"], []).append(figure)
-    rows = [["asked by", *sets, "mean"], ["---"] * (len(sets) + 2)]
+    rows = [["setting", *sets, "mean"], ["---"] * (len(sets) + 2)]
     rows += [[name, *_row(own, sets)] for name, own in cells.items()]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def _figures(line: Mapping) -> list[tuple[str, Figure]]:
-    """As scored, and calibrated."""
-    way, both = line["asked"]["way"], [("", line["raw"]), (", calibrated", line["calibrated"])]
-    return [(way + more, (figure["accuracy"], figure["likelihood"])) for more, figure in both]
+    asked = line["asked"]
+    if "way" in asked:
+        own = [("", line["raw"]), (", calibrated", line["calibrated"])]
+        return [(asked["way"] + more, (figure["accuracy"], figure["likelihood"])) for more, figure in own]
+    knobs = {**asked["knobs"], **{name: asked[name] for name in asked if name not in (*NAMELESS, "knobs")}}
+    name = ", ".join(
+        f"{knob} {value:g}" if isinstance(value, float) else f"{knob} {value}" for knob, value in knobs.items()
+    )
+    return [(name, (line[CHOICE] if CHOICE in line else line[TEXT], line["likelihood"]))]
 
 
 def _row(own: Mapping[str, list[Figure]], sets: Iterable[str]) -> list[str]:

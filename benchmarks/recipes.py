@@ -1,11 +1,14 @@
-"""Default settings by measurement: what each way of asking reaches on validation records.
+"""Default settings by measurement: what each prompt and each training setting reaches on validation records.
 
-    python -m benchmarks.recipes --data FOLDER
-    python -m benchmarks.recipes --data FOLDER --sets emotion ag_news --model gemma3-270m
+    python -m benchmarks.recipes prompting --data FOLDER
+    python -m benchmarks.recipes rates --data FOLDER --sets emotion ag_news --model gemma3-270m
 
-One run is one JSON line in recordings/recipes/prompting.jsonl, and what stands there is not run again:
+One run is one JSON line in recordings/recipes/PART.jsonl, and what stands there is not run again:
 
-    {"asked": {"set": "emotion", "way": "comma", ...}, "raw": {"accuracy": 0.42, "likelihood": 0.4, "nll": 1.8}, ...}
+    {"part": "lora", "model": "smollm2-135m-instruct", "set": "emotion", "knobs": {"lr": 0.002}, "size": 8, ...
+     "accuracy": 0.71, "nll": 0.82, "curve": [[20, 0.55, 1.1], ...]}
+
+accuracy and nll (of the right answer, over the labels, in nats) are those of the check that was likeliest.
 """
 
 import argparse
@@ -49,6 +52,7 @@ def main() -> None:
     from benchmarks.recipe_sets import SETS
 
     parser = argparse.ArgumentParser(prog="python -m benchmarks.recipes", description=__doc__.split("\n")[0])
+    parser.add_argument("parts", nargs="+", help="prompting, or grids of recipe_grids.py")
     parser.add_argument("--data", type=Path, required=True, help="the folder of the public sets")
     parser.add_argument("--sets", nargs="+", default=list(SETS), choices=list(SETS))
     parser.add_argument("--model", default="smollm2-135m-instruct")
@@ -62,13 +66,19 @@ def _run(asked: argparse.Namespace) -> None:
 
     from benchmarks.recipe_prompting import prompting
     from benchmarks.recipe_sets import SETS
+    from benchmarks.recipe_training import training
     from tuneoff.models.load import load_model
 
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", 1)))
     base = load_model(asked.model, dtype="bfloat16").base()
-    lines = Lines("prompting")
-    for name in asked.sets:
-        prompting(base, asked.model, name, SETS[name].sample(name, asked.data), lines)
+    for part in asked.parts:
+        lines = Lines(part)
+        for name in asked.sets:
+            sample = SETS[name].sample(name, asked.data)
+            if part == "prompting":
+                prompting(base, asked.model, name, sample, lines)
+            else:
+                training(base, asked.model, part, name, sample, lines)
 
 
 if __name__ == "__main__":
