@@ -18,8 +18,8 @@ class Setting:
     method: str
     knobs: Mapping[str, Any] = field(default_factory=dict)
     batch: int = 8
-    epochs: float = 8.0
-    checks: int = 9
+    epochs: float = 16.0
+    checks: int = 18
     seed: int = 0
 
     def as_dict(self) -> dict:

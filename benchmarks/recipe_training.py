@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-
 from benchmarks.recipe_grids import GRIDS, Setting
 from benchmarks.recipe_sets import Sample
 from benchmarks.recipes import Lines
@@ -23,6 +22,7 @@ from tuneoff.engine.schedule import Schedule
 from tuneoff.engine.train import Trainee, train
 from tuneoff.evaluation.run import answer_examples, metric_named, pooled, right_answer_losses
 from tuneoff.models.base import Base
+from tuneoff.study.plan import TOLD_APART
 
 __all__ = ["training"]
 
@@ -66,7 +66,12 @@ class _Learning:
             examples=encode(base, prompt, sample.train, reserve=method.taken),
             seed=setting.seed,
             check=self.check,
-            schedule=Schedule(epochs=setting.epochs, batch_size=setting.batch, checks=setting.checks),
+            schedule=Schedule(
+                epochs=setting.epochs,
+                batch_size=setting.batch,
+                checks=setting.checks,
+                margin=TOLD_APART / len(sample.validation),
+            ),
         )
 
     def check(self, answers_wanted: bool) -> Check:
@@ -91,7 +96,6 @@ def _figures(curve: Trained) -> dict:
     return {
         "likelihood": round(curve.kept.likelihood, 4),
         "at": curve.kept.step,
-        "decay_from": curve.decay_from,
         "seconds": round(curve.seconds, 1),
         "curve": [[point.step, round(point.train_loss, 4), round(point.likelihood, 4)] for point in curve.points],
     }
