@@ -15,7 +15,6 @@ from statistics import fmean
 from tuneoff.core.rungs import LAST
 from tuneoff.study.budget.bill import Bill
 from tuneoff.study.budget.forecast import (
-    AIM,
     LIKELY,
     NO_FIGURES,
     SECOND,
@@ -126,7 +125,7 @@ def grow(
             continue
         made = resized(asked, trials, seeds, beside=trials > SECOND or fitted.plan.spec.measure == asked.spec.measure)
         more = Correction(trials, seeds, f"there is time for {_counted(trials, seeds)}", budget=asked.spec.budget)
-        if look.ends_s(made, [more]) <= AIM * limit_s:
+        if look.ends_s(made, [more]) <= LATEST * limit_s:  # nothing is reckoned to leave, so it ends earlier
             return more
     return None
 
