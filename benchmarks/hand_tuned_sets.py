@@ -22,7 +22,7 @@ from tuneoff.core.errors import DataError, nearest
 from tuneoff.data.dedup import content_key
 from tuneoff.data.record import Record
 
-__all__ = ["HELD_OUT", "SETS", "Drawn", "Row", "TaskSet", "draw", "drawn"]
+__all__ = ["HELD_OUT", "SETS", "Drawn", "Row", "TaskSet", "draw", "drawn", "read_rows"]
 
 HELD_OUT = ("snips", "clinc150_banking", "query_wellformedness")
 RECORDS = 540
@@ -108,14 +108,15 @@ def draw(name: str, task: TaskSet, folder: Path, records: int = RECORDS) -> Draw
 
 def _pool(task: TaskSet, folder: Path) -> Sequence[Row]:
     alike: dict[str, Row] = {}
-    for row in (row for file in task.files for row in _read(folder / file)):
+    for row in (row for file in task.files for row in read_rows(folder / file)):
         label, text = task.label(row), " ".join(row["text"].split())
         if label is not None:
             alike.setdefault(content_key(Record(fields={"text": text}, target=label)), Row(_hash(text), text, label))
     return sorted(alike.values(), key=lambda row: (row.label, row.id))
 
 
-def _read(path: Path) -> list[dict]:
+def read_rows(path: Path) -> list[dict]:
+    """The lines of a set's file. Raises DataError where it is not there."""
     if not path.is_file():
         raise DataError("this set's file is not there", where=path, fix="--data FOLDER, one that holds the public sets")
     with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8") as file:

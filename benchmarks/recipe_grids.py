@@ -5,7 +5,7 @@ update stays alpha / rank = 2, unless alpha is what is tried.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 __all__ = ["GRIDS", "Setting"]
@@ -21,9 +21,6 @@ class Setting:
     epochs: float = 16.0
     checks: int = 18
     seed: int = 0
-
-    def as_dict(self) -> dict:
-        return asdict(self)
 
     def but(self, **knobs: Any) -> "Setting":
         """The same with some knobs changed."""

@@ -7,13 +7,12 @@ Sets of choices are drawn as `hand_tuned` draws them, so that its test records a
 not here at all. No test part of any set is opened.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.hand_tuned_sets import SETS as DRAWN
-from benchmarks.hand_tuned_sets import Row, TaskSet, draw
+from benchmarks.hand_tuned_sets import Row, TaskSet, draw, read_rows
 from tuneoff.core.identity import content_hash
 from tuneoff.data.record import Record
 from tuneoff.data.task import Task
@@ -62,7 +61,7 @@ class Texts:
 
     def sample(self, name: str, folder: Path) -> Sample:
         """The records in the order of their hashes."""
-        rows = [self.row(json.loads(line)) for line in (folder / self.file).read_text(encoding="utf-8").splitlines()]
+        rows = map(self.row, read_rows(folder / self.file))
         records = {content_hash(fields): _text_record(fields, answers) for fields, answers in rows}
         drawn = [records[key] for key in sorted(records)][: TRAIN + VALIDATION]
         metrics = ("token_f1", "exact_match")

@@ -3,8 +3,8 @@
     python -m benchmarks.recipe_table prompting
     python -m benchmarks.recipe_table lora --model smollm2-135m-instruct
 
-    | lr | emotion | csabstruct | mean |
-    | 0.002 | 71.2 (61.0) | 55.0 (43.1) | 63.1 (52.0) |      accuracy and, in brackets, mean likelihood, in per cent
+    | setting | emotion | csabstruct | mean |
+    | lr 0.002 | 71.2 (61.0) | 55.0 (43.1) | 63.1 (52.0) |      accuracy and, in brackets, mean likelihood, in per cent
 
 Ways and settings that were not run on a set have an empty cell there, and the mean is over the others.
 """
@@ -28,7 +28,13 @@ def main() -> None:
     parser.add_argument("part", help="a file of recordings/recipes")
     parser.add_argument("--model", default="smollm2-135m-instruct")
     asked = parser.parse_args()
-    lines = map(json.loads, (HERE / f"{asked.part}.jsonl").read_text(encoding="utf-8").splitlines())
+    file = HERE / f"{asked.part}.jsonl"
+    if not file.is_file():
+        done = ", ".join(sorted(each.stem for each in HERE.glob("*.jsonl"))) or "nothing"
+        parser.error(
+            f"no run of {asked.part!r}; there is {done}. Run: python -m benchmarks.recipes {asked.part} --data DIR"
+        )
+    lines = map(json.loads, file.read_text(encoding="utf-8").splitlines())
     print(markdown(line for line in lines if line["asked"]["model"] == asked.model))
 
 

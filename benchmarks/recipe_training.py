@@ -4,9 +4,9 @@ The check that is likeliest (mean over validation of the probability of the righ
 it is the one that a study keeps.
 """
 
-import math
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.recipe_grids import GRIDS, Setting
@@ -20,7 +20,8 @@ from tuneoff.engine.examples import encode
 from tuneoff.engine.learner import Check, Group, Trained
 from tuneoff.engine.schedule import Schedule
 from tuneoff.engine.train import Trainee, train
-from tuneoff.evaluation.run import answer_examples, metric_named, pooled, right_answer_losses
+from tuneoff.evaluation.checks import check
+from tuneoff.evaluation.run import answer_examples, metric_named, pooled
 from tuneoff.models.base import Base
 from tuneoff.study.plan import TOLD_APART
 
@@ -31,7 +32,7 @@ COMPANY = 2  # settings in one pass: more hardly make it cheaper, and all are lo
 
 def training(base: Base, model: str, grid: str, name: str, sample: Sample, lines: Lines) -> None:
     """Train what of a grid has no line yet."""
-    asked = [(each, {"model": model, "set": name, **each.as_dict()}) for each in GRIDS[grid]]
+    asked = [(each, {"model": model, "set": name, **asdict(each)}) for each in GRIDS[grid]]
     missing = [(setting, line) for setting, line in asked if lines.missing(line)]
     for first in range(0, len(missing), COMPANY):
         together = missing[first : first + COMPANY]
@@ -75,13 +76,8 @@ class _Learning:
         )
 
     def check(self, answers_wanted: bool) -> Check:
-        """Likelihoods of right answers: of a text, for each of its tokens."""
-        task, examples = self.sample.task, self.validation
-        if task.kind == "choice":
-            losses = [answer.nll for answer in answer_examples(self.worn, task, examples, cache=self.cache)]
-            return Check([math.exp(-loss) for loss in losses])
-        losses = right_answer_losses(self.worn, examples, self.cache)
-        return Check([math.exp(-loss / len(example.ids.answer)) for loss, example in zip(losses, examples)])
+        """Likelihoods of right answers, as in a study; no text is written."""
+        return check(self.worn, self.sample.task, self.validation, self.cache, answered=False)
 
     def metrics(self) -> dict[str, float]:
         """Of the likeliest check, whose values the tensors hold."""

@@ -1,7 +1,7 @@
 """Default settings by measurement: what each prompt and each training setting reaches on validation records.
 
     python -m benchmarks.recipes prompting --data FOLDER
-    python -m benchmarks.recipes rates --data FOLDER --sets emotion ag_news --model gemma3-270m
+    python -m benchmarks.recipes lora --data FOLDER --sets emotion ag_news --model gemma3-270m
 
 One run is one JSON line in recordings/recipes/PART.jsonl, and what stands there is not run again:
 
@@ -14,6 +14,7 @@ accuracy and nll (of the right answer, over the labels, in nats) are those of th
 import argparse
 import json
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,16 +50,22 @@ def _asked_of(line: dict) -> str:
 
 def main() -> None:
     """Threads are set before torch is imported, which reads them once."""
+    from benchmarks.recipe_grids import GRIDS
     from benchmarks.recipe_sets import SETS
 
     parser = argparse.ArgumentParser(prog="python -m benchmarks.recipes", description=__doc__.split("\n")[0])
-    parser.add_argument("parts", nargs="+", help="prompting, or grids of recipe_grids.py")
+    parser.add_argument("parts", nargs="+", choices=["prompting", *GRIDS], help="ways of asking, or grids of settings")
     parser.add_argument("--data", type=Path, required=True, help="the folder of the public sets")
     parser.add_argument("--sets", nargs="+", default=list(SETS), choices=list(SETS))
     parser.add_argument("--model", default="smollm2-135m-instruct")
     asked = parser.parse_args()
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    _run(asked)
+    from tuneoff.core.errors import TuneoffError
+
+    try:
+        _run(asked)
+    except TuneoffError as error:
+        sys.exit(str(error))
 
 
 def _run(asked: argparse.Namespace) -> None:

@@ -80,6 +80,10 @@ class Trained:
     last: Sequence | None = None
     best: Sequence | None = None
 
+    def flat(self, margin: float) -> bool:
+        """Whether it was shown that more steps would bring less than the margin."""
+        return self.trend is not None and self.trend.flat(margin)
+
     @property
     def kept(self) -> Point:
         """The check whose values are kept; of equal ones the first."""
@@ -179,9 +183,8 @@ class Learner:
         """Training ends where the curve is flat, or at the cap."""
         done, schedule = self.done, self.schedule
         done.trend = trend([point.step for point in done.points], [point.likelihood for point in done.points])
-        flat = done.trend is not None and done.trend.flat(schedule.margin)
         may = self.step >= schedule.first_end(self.records)
-        done.ended = self.step >= schedule.last_end(self.records) or (may and flat)
+        done.ended = self.step >= schedule.last_end(self.records) or (may and done.flat(schedule.margin))
 
     @property
     def bytes(self) -> int:

@@ -6,8 +6,8 @@
          warm-up     stable    end   at the cap at the latest
 
 The end need not be known in advance, because no decay of the rate leads to it: what is judged and kept is the average
-of the tensors over the steps (engine/learner.py), which at every step is as good as a decay that ends there. The early
-rungs come before any end, so that arms are compared after equally many records.
+of the tensors over the steps (engine/learner.py), which is smooth at every step, as a decay is at its end alone. The
+early rungs come before any end, so that arms are compared after equally many records.
 Polyak and Juditsky 1992, SIAM J. Control Optim. 30(4); Hägele et al. 2024, arXiv 2405.18392, section 4.2.
 """
 
@@ -51,7 +51,7 @@ class Schedule:
         return max(1, round(self.epochs * epoch_steps(records, self.batch_size)))
 
     def check_steps(self, records: int) -> list[int]:
-        """The steps behind which validation is looked at evenly, and at each rung."""
+        """The steps behind which validation is looked at: evenly, and at each rung."""
         steps = self.steps(records)
         even = [max(1, round(steps * at / self.checks)) for at in range(1, self.checks + 1)]
         return sorted({*even, *(self.rung_step(records, rung) for rung in range(1, LAST + 1))})

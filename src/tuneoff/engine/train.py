@@ -167,9 +167,8 @@ class Training:
 
     def _keep_unfinished(self) -> None:
         """A curve that was not shown to be flat can be gone on with."""
-        done, unfinished = self.learner.done, self.trainee.unfinished
-        if unfinished is not None and not (done.trend and done.trend.flat(self.schedule.margin)):
-            self.learner.save(unfinished)
+        if self.trainee.unfinished is not None and not self.learner.done.flat(self.schedule.margin):
+            self.learner.save(self.trainee.unfinished)
 
 
 def in_one_pass(trainings: Sequence[Training]) -> list[list[Training]]:

@@ -77,8 +77,8 @@ class Axis:
 @dataclass(frozen=True, slots=True)
 class Curve:
     """One job's learning curve: after so many training records, nats per trained token, and on validation the figure
-    and the mean likelihood of the right answer. unfinished: it stopped before
-    it was flat.
+    and the mean likelihood of the right answer. unfinished: it stopped before it
+    was flat.
     """
 
     arm: str

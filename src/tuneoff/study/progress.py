@@ -22,7 +22,7 @@ def progress_of(curve: Trained, margin: float) -> Progress:
     steps, found = curve.points[-1].step, curve.trend
     if found is None:
         return Progress(state="unknown", steps=steps, more_steps=steps, more_s=curve.seconds)
-    if found.flat(margin):
+    if curve.flat(margin):
         return Progress(state="flat", gain=found.gain, upper=found.upper, steps=steps)
     more = min(max(found.upper / max(margin, SMALLEST) - 1, LEAST), MOST)
     return Progress(
