@@ -17,7 +17,17 @@ import numpy as np
 
 from tuneoff.stats.crossed import Components, components, half_width, spread
 
-__all__ = ["Interval", "around", "crossed_interval", "exact", "hidden_share", "mean_interval", "wilson"]
+__all__ = [
+    "Bounds",
+    "Interval",
+    "around",
+    "crossed_interval",
+    "exact",
+    "hidden_share",
+    "mean_interval",
+    "score_interval",
+    "wilson",
+]
 
 Bounds = tuple[float, float]
 SCORE = (0.0, 1.0)
@@ -52,7 +62,14 @@ def around(mean: float, c: Components, bounds: Bounds) -> Interval:
     if c.flat:
         return exact(mean, c.records, bounds)
     half = half_width(spread(c))
-    if bounds == SCORE and c.seeds > 1 and 0 < mean < 1:
+    if c.seeds > 1:
+        return score_interval(mean, half, bounds)
+    return Interval(mean, float(max(mean - half, bounds[0])), float(min(mean + half, bounds[1])))
+
+
+def score_interval(mean: float, half: float, bounds: Bounds = SCORE) -> Interval:
+    """mean -+ half inside the bounds; of a score, in Wilson's form."""
+    if bounds == SCORE and 0 < mean < 1:
         return _score(mean, half)
     return Interval(mean, float(max(mean - half, bounds[0])), float(min(mean + half, bounds[1])))
 
