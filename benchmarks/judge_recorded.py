@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.judge import tested
+from benchmarks.judge import pair
 from tuneoff.core.errors import DataError
 from tuneoff.stats.interval import wilson
 from tuneoff.stats.many import ALPHA
@@ -37,15 +37,17 @@ def judge_aa_recorded(settings: "Settings") -> Iterator[dict]:
         raise DataError("no recording of copies is there", where=HERE, fix="python -m benchmarks.record aa_emotion")
     for folder in folders:
         for score in ("correct", "p_right"):
-            yield recorded_line(folder, score, settings.few(REPLAYS, 60), settings.few(HALVES, 4))
+            yield recorded_line(
+                folder, score, settings.few(REPLAYS, 60), settings.few(HALVES, 4), settings.few(PER_HALF, 100)
+            )
 
 
-def recorded_line(folder: Path, score: str, replays: int, halves: int) -> dict:
+def recorded_line(folder: Path, score: str, replays: int, halves: int, per_half: int) -> dict:
     """The line of one recording."""
     x_RS = answers(folder, score)
     rng = np.random.default_rng(0)
     share, low, high = wilson(round(replays * declared(x_RS, rng, replays)), replays)
-    error = jackknife(x_RS, rng, halves)
+    error = jackknife(x_RS, rng, halves, per_half)
     return {
         "name": "judge_aa_recorded",
         "case": f"{folder.name}, {score}",
@@ -87,11 +89,11 @@ def declared(x_RS: np.ndarray, rng: np.random.Generator, replays: int) -> float:
     for _ in range(replays):
         six = rng.permutation(seeds)[:6]
         drawn_R6 = x_RS[rng.integers(0, records, size=records)[:, None], six]
-        alarms += tested(drawn_R6[:, :3], drawn_R6[:, 3:]).p < ALPHA
+        alarms += pair([drawn_R6[:, :3], drawn_R6[:, 3:]]).p < ALPHA
     return alarms / replays
 
 
-def jackknife(x_RS: np.ndarray, rng: np.random.Generator, halves: int, replays: int = PER_HALF) -> float:
+def jackknife(x_RS: np.ndarray, rng: np.random.Generator, halves: int, replays: int) -> float:
     """Standard error of the share declared, over which seeds happened to be recorded."""
     seeds = x_RS.shape[1]
     shares = [declared(x_RS[:, rng.permutation(seeds)[: seeds // 2]], rng, replays) for _ in range(halves)]

@@ -27,9 +27,9 @@ SPEED = {
 }
 JUDGE = {
     "judge_aa": "judge",
-    "judge_family": "judge",
     "judge_coverage": "judge",
     "judge_power": "judge",
+    "judge_winners": "judge",
     "judge_aa_recorded": "judge_recorded",
     "budget_kept": "budget",
 }

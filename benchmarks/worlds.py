@@ -1,81 +1,145 @@
-"""Made-up arms whose true scores are known: hard and easy records, lucky and unlucky seeds, 0/1 answers.
+"""Made-up arms whose true scores are known: hard and easy records, lucky and unlucky seeds, 0/1 answers or chances.
 
-    chance of a right answer = 1 / (1 + exp(-(level + 2 record + spread x seed)))     record, seed standard normal
+    right where   level + 1.5 record + luck x seed + 0.7 (record by seed) + noise > 0     all standard normal
 
-`level` is set so that the mean over all records and seeds is the accuracy asked for. Records are shared by the arms
-of a pair, seeds are not. Spreads of 0.1, 0.3 and 1 give a run's accuracy a standard deviation of 1.5, 4.5 and 14 points
-at accuracy 0.5, and of 0.6, 1.9 and 6 at 0.9.
+How hard a record is, all arms share; the rest each arm and seed has for itself. An arm is given by its accuracy and by
+`moves`, the standard deviation over seeds of a run's true mean; `level` and `luck` follow from them. Scores in between
+are the chance of a right answer before the noise, and have the same mean and the same `moves`.
 
-T trials, R records, S seeds, U and V nodes of the quadrature over records and seeds.
+T trials, R records, S seeds of all arms, K arms, U nodes of the quadrature.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
+from zlib import crc32
 
 import numpy as np
 
-from tuneoff.stats.crossed import Components
+__all__ = ["Arm", "Cell", "trials"]
 
-__all__ = ["Arm", "expected", "once", "trials"]
-
-HARD = 2.0
-CELLS = 2_000_000  # answers drawn at once
-NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(61)
-WEIGHTS = WEIGHTS / WEIGHTS.sum()
+HARD, OWN = 1.5, 0.7
+WIDE = float(np.sqrt(HARD**2 + OWN**2 + 1))  # of what one run's answers have in them
+MOST_LUCK = 5.0
+AT_ONCE = 6_000_000  # scores drawn together
+NODES_U, WEIGHTS_U = np.polynomial.hermite_e.hermegauss(61)
+WEIGHTS_U = WEIGHTS_U / WEIGHTS_U.sum()
 
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """accuracy: over all records and seeds. spread: of its seeds. seeds: how many runs."""
+    """accuracy: over all records and seeds. moves: a share, 0.02 is two points. seeds: 1 is an arm without randomness.
+
+    Raises ValueError where no luck moves the runs so far.
+    """
 
     accuracy: float
-    spread: float
+    moves: float = 0.0
     seeds: int = 3
+
+    def __post_init__(self):
+        _luck(self.accuracy, self.moves)
+
+    @property
+    def luck(self) -> float:
+        return _luck(self.accuracy, self.moves)
 
     @property
     def level(self) -> float:
-        """What the logit of the chance is on an average record with an average seed."""
-        from scipy.optimize import brentq
+        return _level(self.accuracy, self.luck)
 
-        wide = np.hypot(HARD, self.spread)
-        return brentq(lambda level: (WEIGHTS * _share(level + wide * NODES)).sum() - self.accuracy, -60, 60)
+    def variance(self, records: int) -> float:
+        """Of the arm's mean, without what the records that all arms share add to it; of 0/1 scores."""
+        from scipy.special import ndtr
 
-    def chances(self) -> np.ndarray:
-        """[U, V] chance of a right answer at the nodes of record and seed."""
-        return _share(self.level + HARD * NODES[:, None] + self.spread * NODES[None, :])
+        right_U = ndtr((self.level + HARD * NODES_U) / np.sqrt(OWN**2 + 1 + self.luck**2))
+        of_records = WEIGHTS_U @ (right_U - self.accuracy) ** 2
+        rest = self.accuracy * (1 - self.accuracy) - of_records - self.moves**2
+        return float(self.moves**2 + rest / records) / self.seeds
 
 
-def trials(rng: np.random.Generator, arms: tuple[Arm, ...], records: int, count: int) -> Iterator[list[np.ndarray]]:
-    """[R, S] answers of each arm, `count` times over; new records and new seeds each time."""
-    level_S = np.concatenate([np.full(arm.seeds, arm.level) for arm in arms]).astype(np.float32)
-    spread_S = np.concatenate([np.full(arm.seeds, arm.spread) for arm in arms]).astype(np.float32)
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """K arms and their records. moves, below: of each arm; an arm's accuracy is `accuracy` less its `below`.
+
+    once: the second arm is one without randomness, of one column. between: scores are chances, not 0/1.
+    """
+
+    records: int
+    accuracy: float
+    moves: tuple[float, ...]
+    below: tuple[float, ...]
+    seeds: int = 3
+    once: bool = False
+    between: bool = False
+
+    def arms(self) -> list[Arm]:
+        """All K of them."""
+        arms = [Arm(self.accuracy - less, moves, self.seeds) for moves, less in zip(self.moves, self.below)]
+        if self.once:
+            arms[1] = replace(arms[1], moves=0.0, seeds=1)
+        return arms
+
+    def standard_error(self) -> float:
+        """Of the difference of the first two arms where they are equal, by formula."""
+        return float(np.sqrt(sum(arm.variance(self.records) for arm in self.arms()[:2])))
+
+    def drawn(self, count: int) -> Iterator[list[np.ndarray]]:
+        """[R, S] scores of each arm, `count` times over, from a stream of the cell's own: it can be run again alone."""
+        rng = np.random.default_rng(crc32(repr(self).encode()))
+        return trials(rng, self.arms(), self.records, count, self.between)
+
+
+def trials(
+    rng: np.random.Generator, arms: list[Arm], records: int, count: int, between: bool = False
+) -> Iterator[list[np.ndarray]]:
+    """[R, S] scores of each arm, `count` times over; new records and new seeds each time."""
+    level_S, luck_S = (
+        np.concatenate([np.full(arm.seeds, getattr(arm, name)) for arm in arms]).astype(np.float32)
+        for name in ("level", "luck")
+    )
     cuts = np.cumsum([arm.seeds for arm in arms])[:-1]
-    at_once = max(1, CELLS // (records * len(level_S)))
+    at_once = max(1, AT_ONCE // (records * len(level_S)))
     for start in range(0, count, at_once):
-        size = min(at_once, count - start)
-        hard_TR1 = np.float32(HARD) * rng.standard_normal((size, records, 1), dtype=np.float32)
-        luck_T1S = spread_S * rng.standard_normal((size, 1, len(level_S)), dtype=np.float32)
-        chance_TRS = _share(level_S + hard_TR1 + luck_T1S)
-        right_TRS = rng.random(chance_TRS.shape, dtype=np.float32) < chance_TRS
-        for right_RS in right_TRS.astype(float):
-            yield np.split(right_RS, cuts, axis=1)
+        for score_RS in _scores(rng, level_S, luck_S, min(at_once, count - start), records, between):
+            yield np.split(score_RS.astype(float), cuts, axis=1)
 
 
-def expected(a: Arm, b: Arm, records: int) -> Components:
-    """The mean squares that the differences a - b have on average, by quadrature."""
-    a_UV, b_UV = a.chances(), b.chances()
-    a_U, b_U = a_UV @ WEIGHTS, b_UV @ WEIGHTS
-    diff = WEIGHTS @ (a_U - b_U)
-    of_records = WEIGHTS @ (a_U - b_U) ** 2 - diff**2
-    of_seeds = sum(WEIGHTS @ (WEIGHTS @ x_UV - WEIGHTS @ x_UV @ WEIGHTS) ** 2 for x_UV in (a_UV, b_UV))
-    rest = WEIGHTS @ (a_U + b_U - 2 * a_U * b_U) - diff**2 - of_records - of_seeds
-    return Components(records, a.seeds, rest + a.seeds * of_records, rest + records * of_seeds, rest)
+def _scores(rng, level_S: np.ndarray, luck_S: np.ndarray, size: int, records: int, between: bool) -> np.ndarray:
+    """[T, R, S] scores; the noise of 0/1 ones is drawn together with the record by seed."""
+    own = np.float32(OWN if between else np.hypot(OWN, 1))
+    latent_TRS = rng.standard_normal((size, records, len(level_S)), dtype=np.float32)
+    latent_TRS *= own
+    latent_TRS += np.float32(HARD) * rng.standard_normal((size, records, 1), dtype=np.float32)
+    latent_TRS += level_S + luck_S * rng.standard_normal((size, 1, len(level_S)), dtype=np.float32)
+    if not between:
+        return latent_TRS > 0
+    from scipy.special import ndtr
+
+    return ndtr(latent_TRS, out=latent_TRS)
 
 
-def once(arm: Arm) -> Arm:
-    """The same arm without randomness, run once."""
-    return replace(arm, spread=0.0, seeds=1)
+def _level(accuracy: float, luck: float) -> float:
+    from scipy.special import ndtri
+
+    return float(ndtri(accuracy) * np.hypot(WIDE, luck))
 
 
-def _share(logit: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-logit))
+@cache
+def _luck(accuracy: float, moves: float) -> float:
+    """The luck whose runs' true means have `moves` as their standard deviation."""
+    from scipy.optimize import brentq
+
+    if not moves:
+        return 0.0
+    if (most := _moved(accuracy, MOST_LUCK)) < moves:
+        raise ValueError(f"seeds move an arm at accuracy {accuracy:g} by {most:.3g} at most, not by {moves:g}")
+    return float(brentq(lambda luck: _moved(accuracy, luck) - moves, 0.0, MOST_LUCK))
+
+
+def _moved(accuracy: float, luck: float) -> float:
+    """Standard deviation over seeds of a run's true mean."""
+    from scipy.special import ndtr
+
+    mean_U = ndtr((_level(accuracy, luck) + luck * NODES_U) / WIDE)
+    return float(np.sqrt(WEIGHTS_U @ (mean_U - accuracy) ** 2))

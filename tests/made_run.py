@@ -46,9 +46,9 @@ def verdict(**more) -> Verdict:
         ),
     )
     contrasts = (
-        Contrast(a="lora", b="few_shot", diff=0.071, low=0.02, high=0.122, p=0.004, p_holm=0.012, different=True,
+        Contrast(a="lora", b="few_shot", diff=0.071, low=0.02, high=0.122, p=0.004, p_adjusted=0.012, different=True,
                  kind="different"),
-        Contrast(a="few_shot", b="zero_shot", diff=0.138, low=-0.01, high=0.2, p=0.06, p_holm=0.06, different=False,
+        Contrast(a="few_shot", b="zero_shot", diff=0.138, low=-0.01, high=0.2, p=0.06, p_adjusted=0.06, different=False,
                  more_records=140, note="about 140 more test records would settle it"),
     )  # fmt: skip
     table = {
@@ -70,7 +70,7 @@ def verdict(**more) -> Verdict:
             "kind": "choice",
             "up": True,
             "margin": 0.01,
-            "finalists": ["lora", "few_shot", "zero_shot"],
+            "compared": ["lora", "few_shot", "zero_shot"],
             "constant": {},
             "smallest_visible": 0.05,
             "decision": {"cost": "serving", "prefer": "cheapest", "limits": {}, "weights": {}},

@@ -4,6 +4,7 @@ import ast
 import importlib.util
 import json
 import shutil
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -95,6 +96,36 @@ def test_the_script_agrees_on_a_loss(tmp_path):
     assert script().main(put(run, tmp_path, metric="nll")) == 0
 
 
+def test_the_script_agrees_where_two_arms_answer_alike(tmp_path):
+    """Both may be the best: that they do not differ from each other says nothing of a third."""
+    run, rng = Run(tmp_path), np.random.default_rng(4)
+    hard = rng.normal(size=200)
+    levels = {"zero_shot": 0.2, "few_shot": 0.4, "tfidf": 0.5, "linear_probe": 0.6}
+    right = {name: (hard + rng.normal(size=200) > -level).astype(float)[None] for name, level in levels.items()}
+    for name, scores in {"majority": right["zero_shot"], **right}.items():
+        run.arm(name, scores)
+    assert script().main(put(run, tmp_path)) == 0
+
+
+def test_the_script_agrees_where_arms_differ_on_hardly_any_record(tmp_path):
+    run, rng = Run(tmp_path), np.random.default_rng(0)
+    run.records = 10
+    right = (rng.random(10) < 0.7).astype(float)
+    run.arm("zero_shot", right[None])
+    for name in ("lora", "dora", "soft_prompt"):
+        run.arm(name, np.abs(right - (rng.random((2, 10)) < 0.1)), seeds=2)
+    assert script().main(put(run, tmp_path)) == 0
+
+
+def test_the_script_agrees_where_a_seed_collapsed(tmp_path):
+    run, rng = Run(tmp_path), np.random.default_rng(0)
+    run.records = 500
+    run.arm("zero_shot", (rng.random((1, 500)) < 0.9).astype(float))
+    run.arm("lora", (rng.random((3, 500)) < np.array([[0.998], [0.998], [0.0]])).astype(float), seeds=3)
+    run.arm("dora", (rng.random((3, 500)) < 0.98).astype(float), seeds=3)
+    assert script().main(put(run, tmp_path)) == 0
+
+
 CHANGES = {
     "a mean": lambda v: v["standings"][0].update(mean=v["standings"][0]["mean"] + 0.001),
     "an interval": lambda v: v["standings"][0].update(high=v["standings"][0]["high"] + 0.002),
@@ -102,14 +133,22 @@ CHANGES = {
     "a cost": lambda v: v["standings"][0]["cost"].update(artifact_bytes=1),
     "a validation figure": lambda v: v["standings"][0].update(validation=0.81),
     "a p value": lambda v: v["contrasts"][0].update(p=v["contrasts"][0]["p"] * 0.99),
-    "a corrected p value": lambda v: v["contrasts"][-1].update(p_holm=0.9),
+    "a bound": lambda v: v["contrasts"][0].update(low=v["contrasts"][0]["low"] + 0.002),
+    "a leader's p value": lambda v: v["contrasts"][0].update(p_adjusted=v["contrasts"][0]["p_adjusted"] + 0.05),
+    "a corrected p value": lambda v: v["contrasts"][-1].update(p_adjusted=v["contrasts"][-1]["p_adjusted"] + 0.01),
     "a difference": lambda v: v["contrasts"][2].update(diff=-v["contrasts"][2]["diff"]),
+    "two artifacts": lambda v: v["contrasts"][0].update(artifact_diff=v["contrasts"][0]["artifact_diff"] + 0.005),
+    "an artifact's p value": lambda v: v["contrasts"][1].update(artifact_p=v["contrasts"][1]["artifact_p"] * 0.99),
     "a kind": lambda v: v["contrasts"][0].update(kind="practically_equal"),
+    "a kind of a pair without the leader": lambda v: v["contrasts"][-1].update(kind="open"),
+    "what is different": lambda v: v["contrasts"][0].update(different=not v["contrasts"][0]["different"]),
     "a dropped contrast": lambda v: v["contrasts"].pop(),
+    "the arms compared": lambda v: v["facts"]["compared"].reverse(),
     "a winner": lambda v: v.update(winners=v["winners"][:1]),
     "the recommended arm": lambda v: v.update(recommended="majority"),
     "an arm without a figure": lambda v: v["standings"][2].update(status="not run", mean=None),
     "records left out": lambda v: v.update(unscored=0),
+    "another version": lambda v: v.update(version=4),
 }
 
 
@@ -135,12 +174,48 @@ def test_a_winner_that_was_ruled_out_is_found(tmp_path):
     assert script().main(folder) == 1
 
 
+def macro_f1(folder: Path) -> Path:
+    run, rng = Run(folder), np.random.default_rng(1)
+    target = rng.integers(0, 2, 200)
+
+    def rows(right, seeds):
+        answer = np.where(rng.random((seeds, 200)) < right, target, 1 - target)
+        answer[rng.random((seeds, 200)) < 0.02] = -1
+        return np.stack([np.broadcast_to(target, answer.shape), answer], axis=2).astype(float)
+
+    run.arm("zero_shot", rows(0.7, 1), metric="macro_f1")
+    run.arm("few_shot", rows(0.75, 1), metric="macro_f1")
+    run.arm("lora", rows(0.8, 3), seeds=3, metric="macro_f1")
+    return put(run, folder, metric="macro_f1")
+
+
+def test_the_script_agrees_on_macro_f1(tmp_path, capsys):
+    assert script().main(macro_f1(tmp_path)) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["claims"] > 60
+    assert not told["skipped"]
+
+
 def test_a_figure_that_is_no_mean_is_skipped_and_named(tmp_path, capsys):
-    run, rng = Run(tmp_path), np.random.default_rng(1)
-    run.arm("zero_shot", rng.integers(0, 2, (1, 200, 2)).astype(float), metric="macro_f1")
-    run.arm("lora", rng.integers(0, 2, (3, 200, 2)).astype(float), seeds=3, metric="macro_f1")
-    assert script().main(put(run, tmp_path, metric="macro_f1")) == 0
-    assert json.loads(capsys.readouterr().out)["skipped"] == ["macro_f1 is no mean over records"]
+    folder = macro_f1(tmp_path)
+    with sqlite3.connect(folder / "ledger.sqlite") as db:
+        db.execute("update outcomes set metric = 'median'")
+    verdict = json.loads((folder / "verdict.json").read_text())
+    (folder / "verdict.json").write_text(json.dumps({**verdict, "metric": "median"}))
+    assert script().main(folder) == 0
+    assert json.loads(capsys.readouterr().out)["skipped"] == ["median is no mean over records"]
+
+
+def test_a_winner_that_draws_decide_is_taken_from_the_verdict_and_named(tmp_path, capsys, monkeypatch):
+    run = Run(tmp_path)
+    fill(run)
+    folder, own = put(run, tmp_path), script()
+    found = own.not_best
+    monkeypatch.setattr(own, "not_best", lambda *case: {name: (p, 1.0) for name, (p, _) in found(*case).items()})
+    assert own.main(folder) == 0
+    skipped = json.loads(capsys.readouterr().out)["skipped"]
+    assert len(skipped) == 5
+    assert all("whether it is a winner" in each for each in skipped)
 
 
 def test_it_imports_nothing_of_the_package_and_ends_with_its_code(tmp_path):

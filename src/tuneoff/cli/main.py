@@ -18,7 +18,7 @@ from tuneoff.core.errors import TuneoffError
 
 __all__ = ["app"]
 
-VERBS = ("new", "plan", "run", "show", "report", "predict", "inspect", "explain", "replay", "doctor", "demo")
+VERBS = ("new", "plan", "run", "show", "report", "predict", "inspect", "explain", "stats", "replay", "doctor", "demo")
 INTERRUPTED = "interrupted; nothing finished is lost; type the same command to go on"
 
 

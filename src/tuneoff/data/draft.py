@@ -77,7 +77,7 @@ def _head(guess: Guess, name: str) -> list[str]:
         _line("name", name, "what the reports call it"),
         '# Who races; "lora -> soft_prompt" runs two in sequence, "lora + soft_prompt" together.',
         _line("arms", arms, ""),
-        _line("seeds", 3, "runs of each finalist; with one, the spread between runs is unknown"),
+        _line("seeds", 3, "runs of each arm's best setting; with one, the spread between runs is unknown"),
         _line("budget", BUDGET, 'what the run may take: "2h" gives it more, "" sets no limit'),
         "# trials = 4  # settings tried of each method; without this line, as many as the budget has time for",
         _line("metric", guess.metric, DECIDES.get(guess.metric, "decides the race")),

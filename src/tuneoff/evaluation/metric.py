@@ -1,4 +1,4 @@
-"""The metric contract: numbers per record, then one pooling, so that any metric can be paired and bootstrapped."""
+"""The metric contract: numbers per record, then one pooling, so that any metric can be compared record by record."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,8 +29,8 @@ class Answer:
 
 
 class Metric:
-    """kinds: the answer kinds it is made for. mean: whether it is a mean over records (then it has an exact
-    analysis of variance; otherwise the bootstrap serves it). up: whether more is better.
+    """kinds: the answer kinds it is made for. mean: whether it is a mean over records (of any other,
+    the jackknife makes one). up: whether more is better.
     """
 
     name: ClassVar[str]

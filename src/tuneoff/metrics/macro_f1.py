@@ -4,7 +4,7 @@
 
 The labels averaged are those seen as a target or as an answer, as in scikit-learn. An answer that is none of the
 task's labels is a miss for its target and no label of its own. No mean over records: a record's row is (number of
-the target, number of the answer), and the bootstrap pools rows.
+the target, number of the answer), and the jackknife pools rows.
 
     targets no no yes, answers no yes yes: F1(no) = 2/3, F1(yes) = 2/3, macro F1 0.667
 """

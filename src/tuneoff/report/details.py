@@ -20,7 +20,7 @@ from tuneoff.study.budget.spending import PhaseTime
 __all__ = ["paint_details"]
 
 CORRECTED = (
-    "p is corrected for all pairs (Holm), the intervals are not: an interval may leave out 0 while the pair is open."
+    "p is adjusted for the number of arms, the intervals are not: an interval may leave out 0 while the pair is open."
 )
 
 
@@ -76,7 +76,12 @@ def _differences(facts: Facts) -> RenderableType:
     measure = facts.measure
     table = open_table(measure.difference_unit, "95 % interval", "p", "", arms="first minus second")
     for one in facts.decisive:
-        cells = [measure.difference(one.diff), measure.between(one.low, one.high), probability(one.p_holm), kind(one)]
+        cells = [
+            measure.difference(one.diff),
+            measure.between(one.low, one.high),
+            probability(one.p_adjusted),
+            kind(one),
+        ]
         table.add_row(Text(f"{one.a}\n  minus {one.b}"), *cells, style="bold" if one.different else "")
     return table
 

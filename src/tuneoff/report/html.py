@@ -36,7 +36,7 @@ KEYS = {
 "what keys of the verdict's facts are called where their own name is the program's"
 SAID_ELSEWHERE = (
     "up",
-    "finalists",
+    "compared",
     "constant",
     "smallest_visible",
     "unchecked",

@@ -145,7 +145,7 @@ def _measured(measured: BesideTable, arm: str, name: str) -> Cell:
 
 def _differences(facts: Facts, contrasts: Sequence[Contrast]) -> Grid:
     measure = facts.measure
-    heads = (f"difference, {measure.difference_unit}", "95 % interval", "p", "p, Holm", "result")
+    heads = (f"difference, {measure.difference_unit}", "95 % interval", "p", "p, adjusted", "result")
     lines = [
         Line(
             f"{one.a} minus {one.b}",
@@ -153,7 +153,7 @@ def _differences(facts: Facts, contrasts: Sequence[Contrast]) -> Grid:
                 Cell(measure.difference(one.diff)),
                 Cell(measure.between(one.low, one.high)),
                 Cell(probability(one.p)),
-                Cell(probability(one.p_holm)),
+                Cell(probability(one.p_adjusted)),
                 Cell(kind(one), (one.note,) if one.note else (), text=True),
             ),
         )

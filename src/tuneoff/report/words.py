@@ -177,7 +177,7 @@ def rounded(int8: Mapping | None) -> list[str]:
     return [f"trained in 8 bits (on {int8['records']} records {told} of its length; {speed}), judged in float32"]
 
 
-KINDS = {"different": "different", "practically_equal": "practically equal", "open": "open"}
+KINDS = {"different": "different", "practically_equal": "practically equal", "open": "open", "": "not decided"}
 
 
 def kind(contrast: Contrast) -> str:

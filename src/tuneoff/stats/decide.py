@@ -1,30 +1,17 @@
-"""Who is left: the finalists that no other finalist beats, which of them are tied with which, and at what price.
+"""Which arm is worth its price: quality against one cost, in plain means.
 
-a beats c, nothing else is settled   ->   winners a, b (b is not beaten), tie group {a, b}
+front       no other arm is as good for less, or better for as much (Pareto)
+bargains    at rates r between low and high, an arm has the highest  quality - r x cost  (the upper hull)
 
-Quality against one cost, in plain means:
-
-    front       no other arm is as good for less, or better for as much (Pareto)
-    bargains    at rates r between low and high, an arm has the highest  quality - r x cost  (the upper hull)
-
-    zero_shot 60 points, 31 tokens;  few_shot 74, 310;  lora 81, 45    ->   front: zero_shot, lora
-    bargains: lora while a token is worth 0 to 1.5 points, zero_shot beyond
+zero_shot 60 points, 31 tokens;  few_shot 74, 310;  lora 81, 45    ->   front: zero_shot, lora
+bargains: lora while a token is worth 0 to 1.5 points, zero_shot beyond
 """
 
 from collections.abc import Mapping, Sequence
 from math import inf
 from typing import NamedTuple
 
-__all__ = ["FINALISTS", "Bargain", "Beats", "bargains", "cheapest", "finalists", "front", "highest", "winners"]
-
-FINALISTS = 8
-
-
-class Beats(NamedTuple):
-    """One settled pair."""
-
-    better: str
-    worse: str
+__all__ = ["Bargain", "bargains", "cheapest", "front", "highest"]
 
 
 class Bargain(NamedTuple):
@@ -34,19 +21,8 @@ class Bargain(NamedTuple):
     high: float
 
 
-def finalists(score: Mapping[str, float], up: bool) -> list[str]:
-    """The best arms by mean, best first; at most 8, since all pairs share one error rate."""
-    return sorted(score, key=lambda name: -score[name] if up else score[name])[:FINALISTS]
-
-
-def winners(names: Sequence[str], settled: Sequence[Beats]) -> tuple[str, ...]:
-    """Those of `names`, in that order, that nobody beats."""
-    beaten = {pair.worse for pair in settled}
-    return tuple(name for name in names if name not in beaten)
-
-
 def cheapest(names: Sequence[str], price: Mapping[str, Sequence[float | None]]) -> str | None:
-    """The name with the lowest price, compared part by part; an unknown part counts as dearest."""
+    """The name with the lowest price, compared part by part; an unknown part counts as the most expensive."""
     if not names:
         return None
     return min(names, key=lambda name: tuple(inf if part is None else part for part in price[name]))

@@ -8,6 +8,7 @@ R records, S seeds, K arms, A random arms, N draws, M parts of a mixture.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import combinations
 from typing import NamedTuple
 
@@ -17,17 +18,18 @@ from tuneoff.stats.interval import Interval, exact, hidden_share, score_interval
 from tuneoff.stats.seed_spread import MeanSquares, SeedSpread, mean_squares
 from tuneoff.stats.student import Error
 
-__all__ = ["Contrast", "Field", "Parts"]
+__all__ = ["Contrast", "Field", "Parts", "error_of"]
 
 DRAWS = 4000
 
 
-class Parts(NamedTuple):
-    """Where the variance of a - b comes from, per record and seed.
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Where the variance of a - b comes from.
 
-    records, seeds_a, seeds_b: as measured; 0 seeds where the arm is not random. between: what more seeds do not
-    average away. rest_a, rest_b: what they do. seed_a, seed_b: variance of one run's true mean. critical: half of the
-    95 % interval in standard errors.
+    records, seeds_a, seeds_b: as measured; 0 seeds where the arm is not random. between: variance of a record's
+    difference that more seeds do not average away. rest_a, rest_b: of one run, what they do. df: of the part that comes
+    from records. seed_M, weight_M: what seeds add to the variance of the difference, and its probabilities.
     """
 
     records: int
@@ -36,9 +38,18 @@ class Parts(NamedTuple):
     between: float
     rest_a: float
     rest_b: float
-    seed_a: float
-    seed_b: float
-    critical: float
+    df: float
+    seed_M: np.ndarray = field(repr=False, compare=False)
+    weight_M: np.ndarray = field(repr=False, compare=False)
+
+    def grown(self, records: int, seeds: int) -> tuple[float, np.ndarray, int]:
+        """With so many records in all and so many more seeds: what records and what seeds add to the variance of the
+        difference, and the degrees of freedom that the two arms' own seeds would have (0: they have none)."""
+        runs = [own + seeds if own else 1 for own in (self.seeds_a, self.seeds_b)]
+        of_records = (self.between + self.rest_a / runs[0] + self.rest_b / runs[1]) / records
+        had = max(self.seeds_a, self.seeds_b)
+        df = sum(own + seeds - 1 for own in (self.seeds_a, self.seeds_b) if own)
+        return of_records, self.seed_M * (had / (had + seeds) if had else 1.0), df
 
 
 class Contrast(NamedTuple):
@@ -108,7 +119,7 @@ class Field:
         key = frozenset((a, b))
         if key not in self.errors:
             d_R = self._row(a) - self._row(b)
-            self.errors[key] = _error(self._of_records(d_R), *self._chances(a, b), df=max(2 * _differing(d_R) - 1, 1))
+            self.errors[key] = error_of(self._of_records(d_R), *self._chances(a, b), df=_df(d_R))
         return self.errors[key]
 
     def _of_records(self, x_R: np.ndarray) -> float:
@@ -120,7 +131,7 @@ class Field:
 
     def interval(self, name: str) -> Interval:
         """An arm's mean with its interval, inside the bounds."""
-        error = _error(self._of_records(self._row(name)), *self._chances(name), df=self.records - 1)
+        error = error_of(self._of_records(self._row(name)), *self._chances(name), df=self.records - 1)
         if error is None:
             return exact(self.mean[name], self.records, self.bounds)
         return score_interval(self.mean[name], error.reach(self.alpha / 2), self.bounds)
@@ -140,38 +151,29 @@ class Field:
 
     def _parts(self, a: str, b: str) -> Parts:
         rest = {name: self.squares[name].rest if name in self.squares else 0.0 for name in (a, b)}
-        seed = {name: self._seed_variance(name) for name in (a, b)}
-        seeds = {name: self.runs[name] if self._random(name) else 0 for name in (a, b)}
-        of_records = self.records * self._of_records(self._row(a) - self._row(b))
-        between = max(of_records - sum(rest[name] / self.runs[name] for name in (a, b)), 0.0)
-        error = self.error(a, b)
-        critical = error.reach(self.alpha / 2) / np.sqrt(error.variance) if error else 0.0
-        return Parts(self.records, seeds[a], seeds[b], between, rest[a], rest[b], seed[a], seed[b], float(critical))
-
-    def _seed_variance(self, name: str) -> float:
-        """Of one run's true mean, as expected."""
-        if not self._random(name):
-            return 0.0
-        return float(self.runs[name] * self._per_L(name) * (self._spread(name).values_U @ self._spread(name).of(name)))
+        seeds = [self.runs[name] if self._random(name) else 0 for name in (a, b)]
+        d_R = self._row(a) - self._row(b)
+        of_rest = sum(rest[name] / self.runs[name] for name in (a, b))
+        between = max(self.records * self._of_records(d_R) - of_rest, 0.0)
+        return Parts(self.records, *seeds, between, rest[a], rest[b], _df(d_R), *self._chances(a, b))
 
     def not_best(self, names: Sequence[str]) -> dict[str, float]:
         """For each arm, how likely the lead of its strongest rival would be if the arm were the best."""
-        reach_KK = self._reaches(names)
         lead_KK = np.array([[self.mean[j] - self.mean[i] for j in names] for i in names])
-        error_NK = self._draws(names)
+        reach_KK, error_NK = self._reaches(names), self._draws(names)
         found = {}
         for i, name in enumerate(names):
-            others = np.arange(len(names)) != i
-            with np.errstate(divide="ignore", invalid="ignore"):
-                luck_NK = (error_NK[:, others] - error_NK[:, [i]]) / reach_KK[i, others]
-                lead = np.nan_to_num(lead_KK[i, others] / reach_KK[i, others], nan=0.0).max()
-            luck_NK = np.nan_to_num(luck_NK, nan=0.0)
-            found[name] = _tail(luck_NK, lead, self.alpha)
+            alike = reach_KK[i] <= 0  # the arm itself too
+            luck_NK = (error_NK[:, ~alike] - error_NK[:, [i]]) / reach_KK[i, ~alike]
+            chance = _tail(luck_NK, lead_KK[i, ~alike] / reach_KK[i, ~alike], self.alpha)
+            if lead_KK[i, alike].max() > 1e-12:
+                chance = min(chance, 0.5**self.records)  # ahead on every record: the sign test
+            found[name] = chance
         return found
 
     def _reaches(self, names: Sequence[str]) -> np.ndarray:
         """[K, K] the lead that luck gives one arm over another with probability alpha."""
-        reach_KK = np.ones((len(names), len(names)))
+        reach_KK = np.zeros((len(names), len(names)))
         for i, j in combinations(range(len(names)), 2):
             error = self.error(names[i], names[j])
             reach_KK[i, j] = reach_KK[j, i] = error.reach(self.alpha) if error else 0.0
@@ -192,7 +194,7 @@ class Field:
         return error_NK
 
 
-def _error(of_records: float, of_seeds_M: np.ndarray, share_M: np.ndarray, df: float) -> Error | None:
+def error_of(of_records: float, of_seeds_M: np.ndarray, share_M: np.ndarray, df: float) -> Error | None:
     """None where nothing varies at all."""
     if of_records + of_seeds_M.max() < 1e-18:
         return None
@@ -206,20 +208,20 @@ def _covariance(row_KR: np.ndarray) -> np.ndarray:
     return np.atleast_2d(np.cov(row_KR))
 
 
-def _tail(luck_NK: np.ndarray, lead: float, alpha: float) -> float:
-    """How likely a lead of `lead` reaches is. Luck of one rival alone is beyond 1 reach with probability alpha by
-    definition; the draws say how much more the best of all of them reaches."""
-    most_N = luck_NK.max(axis=1)
+def _tail(luck_NK: np.ndarray, leads_K: np.ndarray, alpha: float) -> float:
+    """How likely the largest of these leads is, in reaches. Luck of one rival alone is beyond 1 reach with probability
+    alpha by definition; the draws say how much more the best of all of them reaches."""
+    if not len(leads_K) or leads_K.max() <= 0:
+        return 1.0
     one = np.quantile(luck_NK, 1 - alpha, axis=0).max()
-    if lead <= 0 or one <= 0:
-        return 1.0 if lead <= 0 else 0.0
-    return float((1 + (most_N >= lead * one).sum()) / (1 + len(most_N)))
+    return float((1 + (luck_NK.max(axis=1) >= leads_K.max() * one).sum()) / (1 + len(luck_NK)))
 
 
-def _differing(d_R: np.ndarray) -> float:
-    """How many records' worth of difference there is: of 0/1 scores of one seed, those that differ."""
+def _df(d_R: np.ndarray) -> float:
+    """Degrees of freedom of the variance of differences: twice the records that differ, less 1, where these are 0/1
+    scores of one seed, since those that agree tell little of it."""
     fourth = np.square(np.square(d_R)).sum()
-    return float(np.square(d_R).sum() ** 2 / fourth) if fourth > 0 else 0.0
+    return max(2 * float(np.square(d_R).sum() ** 2 / fourth) - 1, 1.0) if fourth > 0 else 1.0
 
 
 def _filled(

@@ -15,11 +15,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tuneoff.stats.crossed import Components, Spread, half_width, spread
+from tuneoff.stats.field import Parts, error_of
 from tuneoff.stats.interval import hidden_share
 from tuneoff.stats.many import ALPHA
 
-__all__ = ["More", "power", "settle", "smallest_difference", "visible"]
+__all__ = ["More", "settle", "smallest_difference", "visible"]
 
 POWER = 0.8
 MOST_RECORDS = 50
@@ -40,86 +40,72 @@ def smallest_difference(n: int, disagreement: float = 0.2, tests: int = 1) -> fl
 
     disagreement: share of records that the two arms score differently; no difference can be larger than it.
     """
-    k = _reach(tests)
+    from scipy.special import ndtri
+
+    k = ndtri(1 - ALPHA / tests / 2) + ndtri(POWER)
     smallest = float(k * np.sqrt(disagreement / (n + k**2)))
     return smallest if smallest <= disagreement else None
 
 
-def visible(c: Components, tests: int = 1) -> float:
+def visible(parts: Parts, tests: float = 1) -> float:
     """The smallest difference that a measured comparison would have shown with 80 % power, Bonferroni over `tests`."""
-    return 0.0 if c.flat else _needed(spread(c), tests)
+    error = error_of(*parts.grown(parts.records, 0)[:2], parts.weight_M, parts.df)
+    return error.reach(ALPHA / tests / 2) + error.reach(1 - POWER) if error else 0.0
 
 
-def power(diff: float, c: Components, tests: int = 1) -> float:
-    """The chance that a true difference is declared, Bonferroni over `tests`: a noncentral t beyond the half width.
-
-    The t is averaged over 1,000 quantiles of its denominator; scipy's own is not a number for large differences.
-    c: the mean squares to expect, or measured ones taken as true; they must not be flat.
-    """
-    from scipy import stats
-
-    s = spread(c)
-    error = np.sqrt(s.variance)
-    shares = (np.arange(1000) + 0.5) / 1000
-    beyond = _critical(s, tests) / error * np.sqrt(stats.chi2.ppf(shares, s.df) / s.df)
-    shift = abs(diff) / error
-    return float(np.mean(stats.norm.sf(beyond - shift) + stats.norm.cdf(-beyond - shift)))
-
-
-def settle(diff: float, c: Components, margin: float, tests: int = 1) -> More:
-    """How many more records, or seeds, or both, would show the difference or show that it is inside the margin.
+def settle(diff: float, parts: Parts, margin: float, tests: float = 1) -> More:
+    """How many more records, or seeds, or both, would show the difference or show that it is inside the margin, in four
+    of five studies if the difference is what was measured.
 
     tests: comparisons still open, over which the error rate is shared. More(None, None): hopeless.
     """
-    if c.flat:
-        return More(_none_differ(c.records, margin), None)
-    most = MOST_RECORDS * c.records
-    alone = _least(c.records, most, lambda records: _settled(diff, c, margin, tests, records, c.seeds))
-    if c.seeds == 1:
-        return More(_extra(alone, c.records), None)
-    runs = _least(c.seeds, MOST_SEEDS, lambda seeds: _settled(diff, c, margin, tests, c.records, seeds))
-    if alone is None and runs is None:
-        return _together(diff, c, margin, tests)
-    return More(_extra(alone, c.records), _extra(runs, c.seeds))
+    of_records, seed_M, _ = parts.grown(parts.records, 0)
+    if of_records + seed_M.max() < 1e-18:
+        return More(_none_differ(parts.records, margin), None)
+    do = partial(_settled, diff, parts, margin, tests)
+    most = MOST_RECORDS * parts.records
+    alone = _least(parts.records, most, lambda records: do(records, 0))
+    random = bool(parts.seeds_a or parts.seeds_b)
+    runs = _least(0, MOST_SEEDS, lambda seeds: do(parts.records, seeds)) if random else None
+    if alone is None and runs is None and random:
+        return _together(parts, do)
+    return More(_extra(alone, parts.records), _extra(runs, 0))
 
 
-def _settled(diff: float, c: Components, margin: float, tests: int, records: int, seeds: int) -> bool:
-    """Whether so many records and seeds would do, the measured variances taken as true."""
-    s = spread(_grown(c, records, seeds))
-    return _needed(s, tests) <= abs(diff) or half_width(s) <= margin - abs(diff)
+def _settled(diff: float, parts: Parts, margin: float, tests: float, records: int, seeds: int) -> bool:
+    """Whether so many records in all and so many more seeds would do, as the parts of the variance stand now.
+
+    What will be declared then is not known before the seeds are read again, so the share of seeds in the error counts
+    with the t of the two arms' own seeds (Howe, JASA 1974): more cautious than the comparison itself.
+    """
+    from scipy.special import ndtr, ndtri, stdtrit
+
+    of_records, seed_M, df = parts.grown(records, seeds)
+    error_M = np.sqrt(of_records + seed_M)
+
+    def chance(size: float, tail: float) -> float:
+        """That an error stays below size by what is needed to declare it."""
+        t = stdtrit(df, 1 - tail) if df else ndtri(1 - tail)
+        needed_M = np.sqrt(of_records * ndtri(1 - tail) ** 2 + seed_M * t**2)
+        return float(parts.weight_M @ ndtr((size - needed_M) / error_M))
+
+    equal = chance(margin - abs(diff), ALPHA) - (1 - chance(margin + abs(diff), ALPHA))
+    return chance(abs(diff), ALPHA / tests / 2) >= POWER or equal >= POWER
 
 
-def _grown(c: Components, records: int, seeds: int) -> Components:
-    """The mean squares that more records and seeds would have; what was pooled grows with the seeds."""
-    pooled_df = c.pooled_df * (seeds - 1) / (c.seeds - 1) if c.seeds > 1 else 0.0
-    return Components(records, seeds, c.ms_rest + seeds * c.record, c.ms_rest + records * c.seed, c.ms_rest, pooled_df)
-
-
-def _critical(s: Spread, tests: int) -> float:
-    """The difference whose p is 5 % over `tests`."""
-    from scipy.special import stdtrit
-
-    return half_width(s) * stdtrit(s.df, 1 - ALPHA / tests / 2) / stdtrit(s.df, 1 - ALPHA / 2)
-
-
-def _needed(s: Spread, tests: int) -> float:
-    """The true difference that is declared with 80 % power."""
-    from scipy.special import stdtrit
-
-    return float(_critical(s, tests) + np.sqrt(s.variance) * stdtrit(s.df, POWER))
-
-
-def _together(diff: float, c: Components, margin: float, tests: int) -> More:
+def _together(parts: Parts, do: Callable[[int, int], bool]) -> More:
     """The records and seeds that cost the fewest answers."""
-    found = []
-    for seeds in range(c.seeds + 1, MOST_SEEDS + 1):
-        do = partial(_settled, diff, c, margin, tests, seeds=seeds)
-        if records := _least(c.records, MOST_RECORDS * c.records, do):
-            found.append((records * seeds, records, seeds))
+    had, most = max(parts.seeds_a, parts.seeds_b), MOST_RECORDS * parts.records
+    tried = [(seeds, _least(parts.records, most, partial(_swapped, do, seeds))) for seeds in range(1, MOST_SEEDS + 1)]
+    found = [(records * (had + seeds), records, seeds) for seeds, records in tried if records]
     if not found:
         return More(None, None)
     _, records, seeds = min(found)
-    return More(_extra(records, c.records), _extra(seeds, c.seeds), together=True)
+    return More(_extra(records, parts.records), seeds, together=True)
+
+
+def _swapped(do: Callable[[int, int], bool], seeds: int, records: int) -> bool:
+    return do(records, seeds)
 
 
 def _none_differ(records: int, margin: float) -> int | None:
@@ -142,9 +128,3 @@ def _extra(wanted: int | None, had: int) -> int | None:
     more = max(int(wanted) - had, 1)
     size = 10 ** max(len(str(more)) - 2, 0)
     return -(-more // size) * size
-
-
-def _reach(tests: int) -> float:
-    from scipy import stats
-
-    return float(stats.norm.ppf(1 - ALPHA / tests / 2) + stats.norm.ppf(POWER))

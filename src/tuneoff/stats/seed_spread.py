@@ -29,6 +29,8 @@ __all__ = ["MeanSquares", "SeedSpread", "mean_squares"]
 NONE = 0.5  # probability that seeds move no arm
 ODD = (0.1, 0.4)  # share of arms that move more than the others; each is as likely
 ODD_FROM, ODD_TO = 3.0, 4.0  # log of how much more
+LEAST = 1e-100  # likelihood: a run that broke down explains nothing, and 0 / 0 is not a number
+SAME = 1e-20  # mean squares below it are rounding
 COMMON_FROM, COMMON_TO, STEP = -0.5, 8.0, 0.5  # log L of the common spread
 
 
@@ -49,7 +51,8 @@ def mean_squares(x_RS: np.ndarray) -> MeanSquares:
     left_RS = x_RS - column_S
     left_RS = left_RS - left_RS.mean(axis=1, keepdims=True)
     rest = np.square(left_RS).sum() / (max(records - 1, 1) * (seeds - 1))
-    return MeanSquares(float(rest), float(records * column_S.var(ddof=1)), seeds - 1)
+    rest = float(rest) if rest > SAME else 0.0
+    return MeanSquares(rest, float(records * column_S.var(ddof=1)), seeds - 1)
 
 
 class SeedSpread:
@@ -90,7 +93,7 @@ def _likelihood(arm: MeanSquares, values_U: np.ndarray) -> np.ndarray:
     if not arm.seed_df or arm.rest <= 0:
         return np.ones(len(values_U))
     log_U = -arm.seed_df / 2 * (np.log1p(values_U) + arm.seed / arm.rest / (1 + values_U))
-    return np.exp(log_U - log_U.max())
+    return np.maximum(np.exp(log_U - log_U.max()), LEAST)
 
 
 @cache

@@ -41,12 +41,8 @@ class Error:
         from scipy.optimize import brentq
         from scipy.special import stdtrit
 
-        bounds = [np.sqrt(v) * -stdtrit(min(df, 1e9), chance) for v, df in self._ends()]
-        low, high = min(bounds), max(bounds)
+        size_M = np.sqrt(self.variance_M) * -stdtrit(np.minimum(self.df_M, 1e9), chance)
+        low, high = float(size_M.min()), float(size_M.max())
         if high - low < 1e-12:
-            return float(high)
-        return float(brentq(lambda size: self.beyond(size) - chance, low, high, rtol=1e-4))
-
-    def _ends(self) -> list[tuple[float, float]]:
-        """The narrowest and the widest part."""
-        return [(self.variance_M[at], self.df_M[at]) for at in (self.variance_M.argmin(), self.variance_M.argmax())]
+            return high
+        return float(brentq(lambda size: self.beyond(size) - chance, low * (1 - 1e-9), high * (1 + 1e-9), rtol=1e-4))

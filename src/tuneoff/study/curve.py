@@ -20,7 +20,7 @@ from tuneoff.study.plan import Plan
 from tuneoff.study.race import Place, Seen
 from tuneoff.study.store import Ledger
 from tuneoff.study.traits import Traits
-from tuneoff.study.verdict.figure import figure, scale_of
+from tuneoff.study.verdict.scores import figure_of
 
 __all__ = ["Crossing", "FamilyCurve", "Sized", "crossings", "curve_jobs", "family_curves"]
 
@@ -106,9 +106,7 @@ def _sized(ledger: Ledger, key: str, records: int, metric: Metric) -> Sized | No
     scored = [row.stats for row in rows if row.stats is not None and not row.phrasing]
     if not scored:
         return None
-    rows_R1K = np.array(scored, dtype=float)[:, None]
-    scale = scale_of(metric, [rows_R1K])
-    return Sized(records, *figure(scale.sample(rows_R1K), scale), len(scored))
+    return Sized(records, *figure_of(np.array(scored), metric), len(scored))
 
 
 def _crossing(learned: FamilyCurve, prompting: FamilyCurve, up: bool) -> Crossing:

@@ -24,8 +24,8 @@ import numpy as np
 from tuneoff.core.errors import StudyError
 from tuneoff.core.rungs import LAST, RUNGS, RaceKind
 from tuneoff.core.seeds import stream
+from tuneoff.stats.comparison import compare
 from tuneoff.stats.many import ALPHA
-from tuneoff.stats.paired import paired
 from tuneoff.study.outcome import JobRow
 from tuneoff.study.race import Entry, Place, Seen, next_step
 
@@ -150,7 +150,8 @@ def replay(recording: Recording, number: int, race: RaceKind = "rungs") -> Repla
     again = _grid_winner(recording, _draw(recording, number, "again"))
     best_M = _test(recording, draw, best)
     loss, again_loss = (float((best_M - _test(recording, draw, each)).mean()) for each in (won, again))
-    tied = loss <= 0 or paired(best_M - _test(recording, draw, won)).p >= ALPHA
+    pair = {"best": best_M, "won": _test(recording, draw, won)}
+    tied = loss <= 0 or compare(pair).contrasts[0].p >= ALPHA
     return Replay(tokens / recording.tokens(), won, best, loss, tied, again_loss)
 
 

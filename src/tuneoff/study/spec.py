@@ -172,7 +172,7 @@ class StudySpec(Knobs):
     version: Literal[1] = knob(1, "version of this file's form")
     name: str = knob("study", "what the reports call it")
     arms: list[str | dict[str, Any]] = knob(["zero_shot", "few_shot", "soft_prompt_after", "lora"], "who races")
-    seeds: int = knob(3, "runs of each finalist, with different random numbers", ge=1)
+    seeds: int = knob(3, "runs of each arm's best setting, with different random numbers", ge=1)
     trials: int = knob(1, "settings tried per family: its methods' defaults, then draws for the best of them", ge=1)
     race: RaceKind = knob(
         "rungs",

@@ -193,7 +193,7 @@ def test_intervals_carry_their_unit_once():
 
 
 def test_a_contrast_in_words():
-    row = {"a": "x", "b": "y", "diff": 0.0, "low": -0.1, "high": 0.1, "p": 0.5, "p_holm": 0.5, "different": False}
+    row = {"a": "x", "b": "y", "diff": 0.0, "low": -0.1, "high": 0.1, "p": 0.5, "p_adjusted": 0.5, "different": False}
     assert says(Contrast(**row, kind="practically_equal")) == "practically equal"
     assert says(Contrast(**row, note="about 90 more seeds would settle it")) == (
         "open: about 90 more seeds would settle it"

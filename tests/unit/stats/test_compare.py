@@ -5,9 +5,8 @@ import pytest
 from scipy import stats
 
 from tuneoff.stats.artifact import artifact_contrast
-from tuneoff.stats.compare import compare
-from tuneoff.stats.many import holm
-from tuneoff.stats.seed_spread import MeanSquares, SeedSpread, mean_squares
+from tuneoff.stats.comparison import compare
+from tuneoff.stats.seed_spread import MeanSquares, SeedSpread
 from tuneoff.stats.student import Error
 
 
@@ -24,18 +23,6 @@ def answers(rng, accuracies, records=300, seeds=3, moves=0.3):
         ).astype(float)
         for at, accuracy in enumerate(accuracies)
     }
-
-
-def test_two_arms_without_randomness_are_the_paired_t_test():
-    rng = np.random.default_rng(0)
-    a_R, b_R = rng.uniform(0.2, 0.8, 400), rng.uniform(0.2, 0.76, 400)
-    found = compare({"a": a_R, "b": b_R}, deterministic=("a", "b")).contrasts[0]
-    usual = stats.ttest_rel(a_R, b_R)
-    low, high = usual.confidence_interval(0.95)
-    assert found.diff == pytest.approx((a_R - b_R).mean())
-    assert found.p == pytest.approx(usual.pvalue, rel=0.02)  # degrees of freedom are counted otherwise
-    assert (found.low, found.high) == pytest.approx((low, high), abs=1e-4)
-    assert found.p != pytest.approx(stats.ttest_ind(a_R, b_R).pvalue, rel=0.02)
 
 
 def test_with_two_arms_the_winners_are_a_one_sided_test():
@@ -99,8 +86,7 @@ def test_noisy_seeds_widen_the_interval_and_a_deterministic_arm_adds_nothing():
     arms = {"a": noisy["arm0"], "b": noisy["arm1"][:, :1]}
     taken = compare(arms).contrasts[0].parts
     none = compare(arms, deterministic=["b"]).contrasts[0].parts
-    assert taken.seed_b > 0
-    assert none.seed_b == 0
+    assert taken.seeds_b == 1
     assert none.seeds_b == 0
 
 
@@ -163,15 +149,6 @@ def test_bad_input_is_told(scores, more, said):
         compare(scores, **more)
 
 
-def test_mean_squares_are_those_of_the_analysis_of_variance():
-    x_RS = np.random.default_rng(11).normal(size=(30, 4))
-    own = mean_squares(x_RS)
-    rest = x_RS - x_RS.mean(0) - x_RS.mean(1, keepdims=True) + x_RS.mean()
-    assert own.rest == pytest.approx((rest**2).sum() / (29 * 3))
-    assert own.seed == pytest.approx(30 * x_RS.mean(0).var(ddof=1))
-    assert own.seed_df == 3
-
-
 def test_what_is_known_of_seeds_adds_up_and_is_drawn_as_said():
     spread = SeedSpread({"a": MeanSquares(0.1, 0.9, 2), "b": MeanSquares(0.1, 0.05, 2), "c": MeanSquares(0.1, 0.3, 2)})
     both = spread.of_both("a", "b")
@@ -188,11 +165,3 @@ def test_a_mixture_reaches_as_far_as_its_tail_says():
     assert error.reach(0.025) == pytest.approx(3.4665, abs=0.001)
     assert error.beyond(error.reach(0.025)) == pytest.approx(0.025, rel=1e-3)
     assert Error(np.array([4.0]), np.array([1.0]), 4.0, 5).reach(0.025) == pytest.approx(2 * stats.t.ppf(0.975, 5))
-
-
-def test_holm_is_that_of_statsmodels():
-    from statsmodels.stats.multitest import multipletests
-
-    p_N = np.random.default_rng(12).uniform(0, 0.2, 9)
-    assert holm(p_N) == pytest.approx(multipletests(p_N, method="holm")[1])
-    assert len(holm(np.array([]))) == 0

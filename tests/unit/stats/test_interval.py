@@ -3,19 +3,13 @@
 import numpy as np
 import pytest
 
-from tuneoff.stats.interval import crossed_interval, exact, hidden_share, mean_interval, wilson
+from tuneoff.stats.interval import exact, hidden_share, mean_interval, score_interval, wilson
 
 
 def test_all_right_is_not_certain():
     mean, low, high = mean_interval(np.ones(100))
     assert (mean, high) == (1.0, 1.0)
     assert 0.95 < low < 0.97
-
-
-def test_seeds_that_are_all_right_get_the_exact_bound():
-    mean, low, high = crossed_interval(np.ones((100, 3)))
-    assert (mean, high) == (1.0, 1.0)
-    assert low == pytest.approx(0.025 ** (1 / 100))
 
 
 def test_the_hidden_share_is_about_three_point_seven_in_n():
@@ -29,7 +23,7 @@ def test_exact_keeps_to_the_bounds():
 
 def test_an_interval_is_cut_at_the_bounds():
     x = np.array([1.0] * 30 + [0.9])
-    assert mean_interval(x).high == 1.0
+    assert mean_interval(x, (0.2, 1.0)).high == 1.0
 
 
 def test_one_record_says_almost_nothing():
@@ -49,16 +43,14 @@ def test_wilson_of_a_share():
     assert (mean, round(low, 3), round(high, 3)) == (0.75, 0.657, 0.825)
 
 
-def test_several_seeds_of_one_answer_each_are_like_wilson():
-    """Seeds that agree leave one run's records: Wilson's interval, but for t in place of z and n - 1 in place of n."""
-    x_R = np.array([1.0] * 190 + [0.0] * 10)
-    ours = crossed_interval(np.repeat(x_R[:, None], 3, axis=1))
-    assert ours == pytest.approx(wilson(190, 200), abs=5e-4)
+def test_the_interval_of_a_score_is_in_wilsons_form():
+    ours = score_interval(0.95, 1.959964 * np.sqrt(0.95 * 0.05 / 200))
+    assert ours == pytest.approx(wilson(190, 200), abs=1e-6)
     assert ours.mean - ours.low > 1.3 * (ours.high - ours.mean)
 
 
 def test_scores_near_the_end_keep_inside():
-    x_RS = np.ones((50, 3))
-    x_RS[0, 0] = 0.0
-    mean, low, high = crossed_interval(x_RS)
+    x_R = np.ones(50)
+    x_R[0] = 0.4
+    mean, low, high = mean_interval(x_R)
     assert low < mean < high < 1.0

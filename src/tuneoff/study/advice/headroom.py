@@ -24,8 +24,8 @@ from tuneoff.evaluation.run import (
     label_scores,
     metric_named,
 )
+from tuneoff.stats.comparison import compare
 from tuneoff.stats.interval import Interval, mean_interval
-from tuneoff.stats.paired import paired
 from tuneoff.study.advice.alignment import affordable
 from tuneoff.study.advice.factors import CurvePoint, Estimate, Prompted, Quantity, Uniqueness
 from tuneoff.study.arm import Arm, Job, calibrated_twin, parse_arm
@@ -174,8 +174,9 @@ def _mean(x_R: np.ndarray) -> Estimate:
 
 def _over(a_R: np.ndarray, b_R: np.ndarray) -> Estimate:
     """How much more a has than b on the same records."""
-    found = paired((a_R - b_R)[:, None])
-    return _estimate(Interval(found.diff, found.low, found.high), len(a_R))
+    found = compare({"a": a_R, "b": b_R}, deterministic="ab").contrasts[0]
+    over = (found.diff, found.low, found.high) if found.a == "a" else (-found.diff, -found.high, -found.low)
+    return _estimate(Interval(*over), len(a_R))
 
 
 def _estimate(interval: Interval, n: int) -> Estimate:

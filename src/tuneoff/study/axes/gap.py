@@ -13,35 +13,25 @@ from collections.abc import Sequence
 import numpy as np
 
 from tuneoff.evaluation.metric import Metric
-from tuneoff.stats.bootstrap import Pooled
-from tuneoff.stats.interval import Interval
+from tuneoff.stats.comparison import compare
+from tuneoff.stats.interval import Interval, mean_interval
 from tuneoff.stats.unpaired import difference
-from tuneoff.study.verdict.figure import Sample, compared, figure, scale_of
+from tuneoff.study.verdict.scores import figure_of, scores_of
 
 __all__ = ["apart", "reworded"]
 
 
 def reworded(asked_RK: np.ndarray, wordings: Sequence[np.ndarray], metric: Metric) -> tuple[Interval, Interval]:
     """(mean over the other wordings, as asked minus that mean), each wording on the same records."""
-    others_RSK, asked_RSK = np.stack(wordings, axis=1), np.asarray(asked_RK)[:, None]
-    scale = scale_of(metric, [asked_RSK, others_RSK])
-    others = _averaged(scale.sample(others_RSK))
-    gap = compared(scale.sample(asked_RSK), others, [0], [0], scale)
-    return figure(others, scale), Interval(gap.diff, gap.low, gap.high)
+    rows = {"asked": np.asarray(asked_RK)[:, None], "others": np.stack(wordings, axis=1)}
+    scores = scores_of(metric, rows)
+    x = {name: x_RS.mean(axis=1) for name, x_RS in scores.x.items()}
+    gap = compare(x, bounds=scores.bounds, deterministic=x).contrasts[0]
+    lost = gap if (gap.a == "asked") == metric.up else gap._replace(diff=-gap.diff, low=-gap.high, high=-gap.low)
+    others = scores.figure(mean_interval(x["others"], scores.bounds))
+    return others, Interval(lost.diff, lost.low, lost.high)
 
 
 def apart(a_RK: np.ndarray, b_RK: np.ndarray, metric: Metric) -> Interval:
     """a minus b on different records."""
-    return difference(*(_figure(np.asarray(rows_RK)[:, None], metric) for rows_RK in (a_RK, b_RK)))
-
-
-def _figure(rows_RSK: np.ndarray, metric: Metric) -> Interval:
-    scale = scale_of(metric, [rows_RSK])
-    return figure(scale.sample(rows_RSK), scale)
-
-
-def _averaged(sample: Sample) -> Sample:
-    """The mean over columns as one column."""
-    if isinstance(sample, Pooled):
-        return Pooled(np.array([sample.mean]), sample.f_BS.mean(axis=1, keepdims=True), sample.records)
-    return sample.mean(axis=1, keepdims=True)
+    return difference(figure_of(a_RK, metric), figure_of(b_RK, metric))

@@ -1,9 +1,11 @@
-"""Who wins among the arms that are left, and which winner is recommended.
+"""Who may be the best among the arms that are left, and which of them is recommended.
 
-    case = Case(rows, tests, margin=0.01, up=True, choice=spec.decision)
+    case = Case(rows, compare, margin=0.01, up=True, choice=spec.decision)
     case.decided(["zero_shot", "few_shot", "lora"]).recommended
 
-A decision is a function of the arms that are left: with a limit lifted, it is made again from the same figures.
+Recommended is the leader, unless a winner that costs less is practically equal to it, or behind by no more than the
+margin as measured. A decision is a function of the arms that are left: with a limit lifted, it is made again from the
+same figures.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,11 +13,9 @@ from itertools import combinations
 from statistics import median
 from typing import NamedTuple
 
-import numpy as np
-
-from tuneoff.stats.decide import Beats, cheapest, finalists, front, highest, winners
-from tuneoff.stats.many import ALPHA, holm
-from tuneoff.stats.paired import Paired
+from tuneoff.stats.comparison import Comparison
+from tuneoff.stats.decide import cheapest, front, highest
+from tuneoff.stats.field import Contrast as Tested
 from tuneoff.stats.power import settle, visible
 from tuneoff.study.spec import DecisionSpec
 from tuneoff.study.verdict.judgement import Contrast, Standing
@@ -24,11 +24,15 @@ from tuneoff.study.verdict.settling import notes
 
 __all__ = ["Case", "Decided"]
 
+Pair = tuple[str, str]
+Compare = Callable[[Sequence[str], Sequence[Pair]], Comparison]
+
 
 class Decided(NamedTuple):
-    """smallest_visible: the difference that a typical pair would have shown; None where there is no pair."""
+    """compared: the arms, best first. contrasts: those with a decision, the leader's first; then the other pairs.
+    smallest_visible: the difference that a typical pair with the leader would have shown; None without a pair."""
 
-    finalists: list[str]
+    compared: list[str]
     contrasts: list[Contrast]
     smallest_visible: float | None
     winners: tuple[str, ...]
@@ -37,77 +41,92 @@ class Decided(NamedTuple):
 
 
 class Case:
-    """Tested arms, their pairwise tests, and what the person prefers.
+    """Tested arms, how they are compared, and what the person prefers.
 
-    rows: standings by arm. compare: the test of one arm minus another, by name.
+    rows: standings by arm. compare: the comparison of some of them, more being better, and of further pairs.
     """
 
     def __init__(
-        self,
-        rows: Mapping[str, Standing],
-        compare: Callable[[str, str], Paired],
-        *,
-        margin: float,
-        up: bool,
-        choice: DecisionSpec,
+        self, rows: Mapping[str, Standing], compare: Compare, *, margin: float, up: bool, choice: DecisionSpec
     ):
         self.rows, self.compare, self.margin, self.up, self.choice = rows, compare, margin, up, choice
 
     def decided(self, names: Sequence[str]) -> Decided:
         """The decision between these arms."""
-        last = finalists({name: self.rows[name].mean for name in names}, self.up)
-        contrasts, seen = self._contrasts(last)
-        best = winners(last, [self._settled(row) for row in contrasts if row.different])
-        return Decided(last, contrasts, seen, best, self._recommended(best), self._front(names))
+        if not names:
+            return Decided([], [], None, (), None, [])
+        first = self.compare(names, ())
+        compared = list(first.arms)
+        pick = self._recommended(first)
+        found = self.compare(names, self._asked(compared, pick))
+        contrasts = self._contrasts(found)
+        leads = [visible(row.parts, len(compared) / 2) for row in first.contrasts]
+        seen = median(leads) if leads else None
+        return Decided(compared, contrasts, seen, found.winners, pick, self._front(names))
 
-    def _recommended(self, best: Sequence[str]) -> str | None:
-        """The winner of the highest score where there are weights, or the best mean where that is asked; the cheapest
-        of these."""
+    def _recommended(self, found: Comparison) -> str | None:
+        """The winner of the highest score where there are weights; else the leader or what is as good for less."""
+        best, leader = list(found.winners), found.best
         if self.choice.weights:
             best = highest(best, {name: self.rows[name].score for name in best})
         elif self.choice.prefer == "best":
-            best = highest(best, {name: quality(self.rows[name], self.up) for name in best})
+            best = [leader]
+        else:
+            best = [leader, *(row.b for row in found.contrasts if row.b in best and self._as_good(row))]
         return cheapest(best, {name: price(self.rows[name], self.choice.cost) for name in best})
+
+    def _as_good(self, row: Tested) -> bool:
+        return row.decision == "practically_equal" or row.diff <= self.margin
+
+    def _asked(self, compared: Sequence[str], pick: str | None) -> list[Pair]:
+        """What the words ask beside the leader's contrasts: the recommended arm against each other one, and of tuned
+        arms, prompts, arms with a model and baselines the best of one against the best of the other, each baseline."""
+        tuned, prompt, model = (
+            next((name for name in compared if fits(self.rows[name])), None)
+            for fits in (lambda row: row.tuned, lambda row: row.prompt, lambda row: row.needs_model)
+        )
+        bases = [name for name in compared if self.rows[name].baseline]
+        asked = [(pick, name) for name in compared] + [(tuned, prompt)]
+        asked += [(arm, base) for arm in (model, tuned, prompt) for base in bases]
+        return list({frozenset(pair): pair for pair in asked if None not in pair and pair[0] != pair[1]}.values())
+
+    def _contrasts(self, found: Comparison) -> list[Contrast]:
+        still_open = max(sum(row.decision == "open" for row in found.contrasts), 1)
+        files = {(row.a, row.b): row for row in found.artifacts}
+        told = [self._contrast(row, files.get((row.a, row.b)), still_open, found.unknown) for row in found.contrasts]
+        seen = {frozenset((row.a, row.b)) for row in told}
+        rest = [pair for pair in combinations(found.arms, 2) if frozenset(pair) not in seen]
+        if not rest:
+            return told
+        others = [row for row in self.compare(list(found.arms), rest).contrasts if (row.a, row.b) in rest]
+        return told + [self._contrast(row._replace(decision=""), None, 1, found.unknown) for row in others]
+
+    def _contrast(self, row: Tested, files, still_open: int, unknown: Sequence[str]) -> Contrast:
+        # one side alone is tested of each pair with the leader, so two open ones share what one two-sided test has
+        tests = (still_open + 1) / 2
+        more = settle(row.diff, row.parts, self.margin, tests) if row.decision == "open" else None
+        sign = 1 if self.up else -1
+        low, high = sorted((sign * row.low, sign * row.high))
+        return Contrast(
+            a=row.a,
+            b=row.b,
+            diff=sign * row.diff + 0.0,  # 0, not -0
+            low=low,
+            high=high,
+            p=row.p,
+            p_adjusted=row.p_adjusted,
+            different=row.decision == "different",
+            kind=row.decision,
+            artifact_diff=sign * files.diff + 0.0 if files else None,
+            artifact_p=files.p if files else None,
+            more_records=more.records if more else None,
+            more_seeds=more.seeds if more else None,
+            together=bool(more and more.together),
+            note=notes(more, [name for name in (row.a, row.b) if name in unknown]),
+        )
 
     def _front(self, names: Sequence[str]) -> list[str]:
         """Arms whose cost is not known have no place on it."""
         cost = {name: AXES[self.choice.cost].figure(self.rows[name]) for name in names}
         known = {name: figure for name, figure in cost.items() if figure is not None}
         return front({name: quality(self.rows[name], self.up) for name in known}, known)
-
-    def _contrasts(self, last: Sequence[str]) -> tuple[list[Contrast], float | None]:
-        """All pairs, the better one first."""
-        pairs = list(combinations(last, 2))
-        tests = [self.compare(a, b) for a, b in pairs]
-        corrected = holm(np.array([test.p for test in tests]))
-        still_open = max(int((corrected >= ALPHA).sum()), 1)
-        rows = [self._contrast(a, b, test, float(p), still_open) for (a, b), test, p in zip(pairs, tests, corrected)]
-        return rows, median(visible(test.components, still_open) for test in tests) if tests else None
-
-    def _contrast(self, a: str, b: str, test: Paired, p_holm: float, still_open: int) -> Contrast:
-        kind = self._kind(test, p_holm)
-        more = settle(test.diff, test.components, self.margin, still_open) if kind == "open" else None
-        unknown = [name for name in (a, b) if self.rows[name].seed_spread == "unknown"]
-        return Contrast(
-            a=a,
-            b=b,
-            diff=test.diff,
-            low=test.low,
-            high=test.high,
-            p=test.p,
-            p_holm=p_holm,
-            different=p_holm < ALPHA,
-            kind=kind,
-            more_records=more.records if more else None,
-            more_seeds=more.seeds if more else None,
-            together=bool(more and more.together),
-            note=notes(more, unknown),
-        )
-
-    def _kind(self, test: Paired, p_holm: float) -> str:
-        if p_holm < ALPHA:
-            return "different"
-        return "practically_equal" if -self.margin <= test.low and test.high <= self.margin else "open"
-
-    def _settled(self, row: Contrast) -> Beats:
-        return Beats(row.a, row.b) if (row.diff > 0) == self.up else Beats(row.b, row.a)

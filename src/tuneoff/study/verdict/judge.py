@@ -11,7 +11,6 @@ limit of the study leave before anything is compared.
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, replace
-from functools import cache
 from pathlib import Path
 
 from tuneoff.core.errors import StudyError
@@ -19,25 +18,24 @@ from tuneoff.core.files import write_text
 from tuneoff.core.plugins import load
 from tuneoff.data.task import Task
 from tuneoff.evaluation.metric import Metric
-from tuneoff.stats.paired import Paired
+from tuneoff.stats.comparison import Comparison, compare
 from tuneoff.study.spec import DecisionSpec
 from tuneoff.study.store import Ledger
 from tuneoff.study.traits import Traits
 from tuneoff.study.verdict.changes import changes, left_out
 from tuneoff.study.verdict.decision import Case
-from tuneoff.study.verdict.figure import compared, scale_of
 from tuneoff.study.verdict.judgement import Change, Contrast, Standing, Verdict
 from tuneoff.study.verdict.limits import active, held
 from tuneoff.study.verdict.measured import Measured, measure
-from tuneoff.study.verdict.pools import seed_floors
 from tuneoff.study.verdict.price import score
-from tuneoff.study.verdict.standing import axes_by_arm, blank, further, ruled_out, standing
+from tuneoff.study.verdict.scores import scores_of
+from tuneoff.study.verdict.standing import axes_by_arm, blank, further, handed_over, ruled_out, standing
 from tuneoff.study.verdict.unfinished import changes_of, open_arms
 from tuneoff.study.verdict.words import words
 
 __all__ = ["judge", "read_verdict", "write_verdict"]
 
-VERSION = 4
+VERSION = 5
 
 
 def judge(
@@ -83,7 +81,7 @@ def judge(
             "kind": task.kind,
             "up": judged_by.up,
             "margin": margin,
-            "finalists": decided.finalists,
+            "compared": decided.compared,
             "constant": {arm.arm: arm.constant for arm in measured if arm.constant},
             "smallest_visible": decided.smallest_visible,
             "decision": _preference(decision),
@@ -105,23 +103,32 @@ def _case(
     margin: float,
     decision: DecisionSpec,
 ) -> Case:
-    """Rows of the tested arms, and how to compare any two of them."""
+    """Rows of the tested arms, and how to compare some of them."""
     arms = {arm.arm: arm for arm in measured}
-    scale = scale_of(metric, [arm.rows_RSK for arm in measured]) if measured else None
-    samples = {name: scale.sample(arm.rows_RSK) for name, arm in arms.items()}
-    floor = seed_floors(samples, {name: len(arm.seeds) for name, arm in arms.items()}, traits)
-    axes = axes_by_arm(ledger, measured)
-    rows = {
-        name: replace(standing(arm, traits[name], samples[name], scale), axes=axes[name]) for name, arm in arms.items()
-    }
+    scores = scores_of(metric, {name: arm.rows_RSK for name, arm in arms.items()})
+    alike = {name: "trained" if traits[name].trains else "drawn" for name in arms}
+
+    def compare_some(names: Sequence[str], pairs: Sequence[tuple[str, str]]) -> Comparison:
+        return compare(
+            {name: scores.x[name] for name in names},
+            margin=margin,
+            bounds=scores.bounds,
+            deterministic=[name for name in names if not arms[name].random],
+            groups={name: alike[name] for name in names},
+            artifact={name: handed_over(arms[name], metric.up) for name in names},
+            pairs=pairs,
+        )
+
+    rows: dict[str, Standing] = {}
+    if arms:
+        found = compare_some(list(arms), ())
+        axes = axes_by_arm(ledger, measured)
+        rows = {
+            name: replace(standing(arm, traits[name], found, scores), axes=axes[name]) for name, arm in arms.items()
+        }
     if decision.weights:
         rows = {name: replace(row, score=score(row, decision.weights, metric.up)) for name, row in rows.items()}
-
-    @cache  # with a limit lifted, the same pairs are asked for again
-    def compare(a: str, b: str) -> Paired:
-        return compared(samples[a], samples[b], arms[a].seeds, arms[b].seeds, scale, floor(a, b))
-
-    return Case(rows, compare, margin=margin, up=metric.up, choice=decision)
+    return Case(rows, compare_some, margin=margin, up=metric.up, choice=decision)
 
 
 def _metric(name: str) -> Metric:

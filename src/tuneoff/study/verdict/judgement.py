@@ -1,4 +1,4 @@
-"""The shape of verdict.json, version 4."""
+"""The shape of verdict.json, version 5."""
 
 from dataclasses import dataclass, field
 
@@ -12,7 +12,8 @@ class Standing(Traits):
     """One arm, with its traits. mean None: it was not measured on the test set, and `why` says why.
 
     low / high: 95 % interval of the mean over records and seeds. seed_spread: "included"; "none" where the arm has no
-    randomness; "unknown" where it has and only one seed was run, so that the interval covers records alone.
+    randomness; "borrowed" where one seed was run and what seeds add is known from like arms; "unknown" where it is
+    not, so that the interval covers records alone.
     artifact_mean: the figure of the one seed handed over (best on validation), interval over records; artifact: its
     folder. status: tested, ruled out (by a limit of the study), dropped (by the race), failed, unfinished, not tested,
     not run or unscored; a tested arm's `why` tells of seeds that failed or were not run. unreadable: share of answers
@@ -57,11 +58,13 @@ class Standing(Traits):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Contrast:
-    """a minus b on the same records. low / high: marginal 95 %. p_holm: corrected over all contrasts.
+    """a minus b on the same records. low / high, p: for this pair alone, 95 %, two-sided.
 
-    different: p_holm < 0.05. kind: different, practically_equal (interval inside the margin) or open.
-    more_records / more_seeds: what would settle an open one, where an estimate exists; either alone is enough unless
-    `together`. note: the same in words.
+    p_adjusted: over all pairs with a decision; with the best arm in it, that the other one is the best all the same.
+    different: p_adjusted < 0.05. kind: different, practically_equal (shown to lie inside the margin) or open; empty:
+    shown without a decision of its own. artifact_diff / artifact_p: the two saved files, by the exact test over
+    records. more_records / more_seeds: what would settle an open one, where an estimate exists; either alone is
+    enough unless `together`. note: the same in words.
     """
 
     a: str
@@ -70,9 +73,11 @@ class Contrast:
     low: float
     high: float
     p: float
-    p_holm: float
+    p_adjusted: float
     different: bool
     kind: str = "open"
+    artifact_diff: float | None = None
+    artifact_p: float | None = None
     more_records: int | None = None
     more_seeds: int | None = None
     together: bool = False
@@ -109,18 +114,18 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
-    """winners: finalists that no other finalist beats. recommended: the one of them that [decision] prefers.
+    """winners: arms that may be the best one. recommended: the one of them that [decision] prefers.
     answer, reasons, caveats: the verdict in words, a sentence or two each.
 
     standings: measured arms, best first, then the others. changes: what would change the recommendation. flags: what
     failed in the run that nobody expected, and what was done instead, a sentence each (study/faults.py). facts: task,
-    kind, up (whether more is better), margin, finalists (best first), constant (what an arm says that always says the
-    same), smallest_visible (difference that a pair of finalists would show with 80 % power), decision (the limits and
-    the preference that the study set), unchecked (by limit, the arms that could not be held to it), front (arms than
-    which none is better for less, cheapest first), unfinished (arms whose training had not come to its end), trials
-    (settings tried, by family and arm), sizes (curves over training records and where they cross, study/curve.py),
-    measured_on (model and numbers of records), machine (where times were measured; int8: what 8 bits changed,
-    engine/rounding.py), paths (by fast path, why it was not taken; "" where it was, engine/capabilities.py).
+    kind, up (whether more is better), margin, compared (the arms, best first), constant (what an arm says that always
+    says the same), smallest_visible (difference that a typical pair with the best arm would show with 80 % power),
+    decision (the limits and the preference that the study set), unchecked (by limit, the arms that could not be held to
+    it), front (arms than which none is better for less, cheapest first), unfinished (arms whose training had not come
+    to its end), trials (settings tried, by family and arm), sizes (curves over training records and where they cross,
+    study/curve.py), measured_on (model and numbers of records), machine (where times were measured; int8: what 8 bits
+    changed, engine/rounding.py), paths (by fast path, why it was not taken; "" where it was, engine/capabilities.py).
     """
 
     metric: str
@@ -137,7 +142,7 @@ class Verdict:
     flags: tuple[str, ...] = ()
     facts: dict = field(default_factory=dict)
     changes: tuple[Change, ...] = ()
-    version: int = 4
+    version: int = 5
 
     @property
     def unfinished(self) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ __all__ = [
     "lead_of",
     "measure",
     "more_is_better",
+    "odds",
     "price_of",
     "row_of",
     "sentence",
@@ -67,6 +68,13 @@ def turned(lead: Lead) -> Lead:
 def measure(verdict: Verdict, lead: Lead) -> str:
     up = more_is_better(verdict)
     return f"{gap(lead.by, up)} (95 % interval {bare(lead.low, up)} to {bare(lead.high, up)})"
+
+
+def odds(lead: Lead) -> str:
+    """That x is the better one, before anything else is known: 97 to 3."""
+    chance = lead.contrast.p / 2 if lead.by < 0 else 1 - lead.contrast.p / 2
+    sure = round(100 * chance)
+    return f"{sure} to {100 - sure}" if 0 < sure < 100 else "more than 99 to 1" if sure else "less than 1 to 99"
 
 
 def with_interval(verdict: Verdict, name: str) -> str:

@@ -13,32 +13,34 @@ import numpy as np
 
 from tuneoff.core.cost import Cost
 from tuneoff.evaluation.metric import Metric
+from tuneoff.stats.comparison import Comparison
+from tuneoff.stats.interval import mean_interval
 from tuneoff.study.store import Ledger
 from tuneoff.study.traits import Traits
-from tuneoff.study.verdict.figure import Sample, Scale, figure
 from tuneoff.study.verdict.judgement import Standing
 from tuneoff.study.verdict.measured import Measured, Untested, test_rows
+from tuneoff.study.verdict.scores import Scores
 from tuneoff.study.verdict.unfinished import training
 
 __all__ = ["axes_by_arm", "blank", "further", "handed_over", "mean_of_known", "ruled_out", "seed_spread", "standing"]
 
 
-def standing(arm: Measured, traits: Traits, sample: Sample, scale: Scale) -> Standing:
-    """A tested arm."""
-    mean, low, high = figure(sample, scale)
-    column = handed_over(arm, scale.metric.up)
-    own = figure(scale.sample(arm.rows_RSK[:, [column]]), scale)
+def standing(arm: Measured, traits: Traits, found: Comparison, scores: Scores) -> Standing:
+    """A tested arm. found: the comparison of all of them."""
+    mean, low, high = scores.figure(found.arms[arm.arm])
+    column = handed_over(arm, scores.metric.up)
+    own = scores.figure(mean_interval(scores.x[arm.arm][:, column], scores.bounds))
     return Standing(
         **asdict(traits),
         arm=arm.arm,
-        metric=scale.metric.name,
+        metric=scores.metric.name,
         mean=mean,
         low=low,
         high=high,
         n_test=len(arm.rows_RSK),
         seeds=len(arm.jobs),
         why=arm.why,
-        seed_spread=seed_spread(arm),
+        seed_spread=seed_spread(arm, found),
         validation=fmean(arm.validation.values()) if arm.validation else None,
         artifact_mean=own.mean,
         artifact_low=own.low,
@@ -77,11 +79,13 @@ def ruled_out(row: Standing, why: str) -> Standing:
     return replace(row, status="ruled out", why=why, **gone, **none)
 
 
-def seed_spread(arm: Measured) -> str:
+def seed_spread(arm: Measured, found: Comparison) -> str:
     """Whether its interval covers what another seed would give."""
     if not arm.random:
         return "none"
-    return "included" if len(arm.jobs) > 1 else "unknown"
+    if arm.arm in found.unknown:
+        return "unknown"
+    return "included" if len(arm.jobs) > 1 else "borrowed"
 
 
 def further(ledger: Ledger, metric: Metric, measured: Iterable[Measured], records: list[str]) -> dict:

@@ -9,10 +9,8 @@ nothing is said that more training could turn over; the rest is said as "so far"
 """
 
 from collections.abc import Callable, Sequence
-from itertools import combinations
 from typing import NamedTuple
 
-from tuneoff.stats.decide import FINALISTS
 from tuneoff.study.verdict.judgement import Standing, Verdict
 from tuneoff.study.verdict.phrases import (
     Lead,
@@ -22,6 +20,7 @@ from tuneoff.study.verdict.phrases import (
     lead_of,
     measure,
     more_is_better,
+    odds,
     price_of,
     row_of,
     sentence,
@@ -30,6 +29,8 @@ from tuneoff.study.verdict.phrases import (
     turned,
     with_interval,
 )
+from tuneoff.study.verdict.price import as_paid
+from tuneoff.study.verdict.saved import saved_files
 from tuneoff.study.verdict.settling import listed
 from tuneoff.study.verdict.unfinished import rising, still_open
 
@@ -52,16 +53,15 @@ def words(verdict: Verdict) -> Words:
     if not tested:
         return Words(_nothing_tested(verdict), (), _said(_others(verdict)))
     caveats = _said([*_evidence(verdict), *_others(verdict)])
-    if len(verdict.facts["finalists"]) == 1:
+    if len(verdict.facts["compared"]) == 1:
         return Words(join(_unfinished(verdict), _alone(verdict, tested[0])), _said([_rising(verdict)]), caveats)
-    answer, found = _ring(verdict), []
     if _baseline_winner(verdict):
         answer, found = _nothing_better(verdict), [_best_with_a_model(verdict)]
-    elif verdict.winners:
+    else:
         answer, found = _headline(verdict), [_tuning(verdict), _over_baselines(verdict)]
-    choice = [_advice(verdict), _passed_over(verdict), _rising(verdict), _training(verdict)]
+    choice = [_advice(verdict), *_odds(verdict), _passed_over(verdict), _rising(verdict), _training(verdict)]
     answer = join(_unfinished(verdict), answer)
-    return Words(answer, _said([*choice, *found, *_below_constant(verdict)]), caveats)
+    return Words(answer, _said([*choice, *found, *saved_files(verdict), *_below_constant(verdict)]), caveats)
 
 
 def _unfinished(verdict: Verdict) -> str:
@@ -93,27 +93,21 @@ def _headline(verdict: Verdict) -> str:
     if len(names) == 1:
         return _sole_winner(verdict)
     tied = listed([f"{name} ({figure(verdict, name)})" for name in names])
-    pairs = [(a, b, lead_of(verdict, a, b)) for a, b in combinations(names, 2)]
+    pairs = [(names[0], name, lead_of(verdict, names[0], name)) for name in names[1:]]
     unclear = next((pair for pair in pairs if pair[2].contrast.kind == "open"), None)
     if unclear is None:
         margin = gap(verdict.facts["margin"], more_is_better(verdict))
-        return f"{so_far}{tied} are practically equal on {title(verdict.metric)}: no difference goes beyond {margin}."
+        how = f"the difference from {names[0]} is at most {margin}"
+        return f"{so_far}{tied} are practically equal on {title(verdict.metric)}: {how}."
     a, b, lead = unclear
     pair = "the difference is" if len(names) == 2 else f"between {a} and {b} the difference is"
     more = f" {sentence(lead.contrast.note)}" if lead.contrast.note else ""
     return f"{so_far}{tied} are too close to call on {title(verdict.metric)}: {pair} {measure(verdict, lead)}.{more}"
 
 
-def _ring(verdict: Verdict) -> str:
-    """Arms with unlike seeds are compared on those that pair, so each may be beaten by another."""
-    names = listed(verdict.facts["finalists"])
-    no_arm = f"{_so_far(verdict)}no arm" if _so_far(verdict) else "No arm"
-    return f"{no_arm} comes out ahead: each of {names} is beaten by another, on seeds that differ from pair to pair."
-
-
 def _sole_winner(verdict: Verdict) -> str:
     name = verdict.winners[0]
-    second = next(arm for arm in verdict.facts["finalists"] if arm != name)
+    second = next(arm for arm in verdict.facts["compared"] if arm != name)
     lead = lead_of(verdict, name, second)
     so_far, wins = _so_far(verdict), "is ahead" if _so_far(verdict) else "wins"
     return (
@@ -141,7 +135,7 @@ def _nothing_better(verdict: Verdict) -> str:
 def _best_with_a_model(verdict: Verdict) -> str:
     """Where it stands beside the baseline that nothing beats."""
     name = _baseline_winner(verdict)
-    models = [arm for arm in verdict.facts["finalists"] if row_of(verdict, arm).needs_model]
+    models = [arm for arm in verdict.facts["compared"] if row_of(verdict, arm).needs_model]
     if not models:
         return ""
     lead = lead_of(verdict, models[0], name)
@@ -162,7 +156,7 @@ def _tuning(verdict: Verdict) -> str:
     if not tuned or not prompt:
         return ""
     lead = lead_of(verdict, tuned, prompt)
-    told = {tuned, prompt} == set(verdict.facts["finalists"][:2])
+    told = {tuned, prompt} == set(verdict.facts["compared"][:2])
     if _open_tuned(verdict) and not (lead.contrast.different and lead.by > 0):
         so_far = "" if told else f": so far {_against(verdict, tuned, prompt, lead)}"
         return f"Whether tuning beats prompting is open{so_far}."
@@ -192,7 +186,7 @@ def _over_baselines(verdict: Verdict) -> str:
     best = verdict.winners[0]
     leads = [
         (name, lead_of(verdict, best, name))
-        for name in verdict.facts["finalists"]
+        for name in verdict.facts["compared"]
         if row_of(verdict, name).baseline and name != best
     ]
     beaten = [f"{name} by {measure(verdict, lead)}" for name, lead in leads if lead.contrast.different]
@@ -222,29 +216,48 @@ def _below_constant(verdict: Verdict) -> list[str]:
 
 
 def _advice(verdict: Verdict) -> str:
-    name = verdict.recommended
+    name, leader = verdict.recommended, verdict.facts["compared"][0]
     if name is None:
         return ""
     head = "So far" if verdict.so_far else "Recommended"
     if len(verdict.winners) == 1:
         return f"{head}: {name}. No other arm matches it{' yet' if verdict.so_far else ''}."
-    why, at = _because(verdict, row_of(verdict, name))
-    return f"{head}: {name}, {why} of the {len(verdict.winners)} arms tied for best ({at})."
+    row, several = row_of(verdict, name), f"of the {len(verdict.winners)} arms that may be the best"
+    if verdict.facts["decision"]["weights"] and row.score is not None:
+        return f"{head}: {name}, the highest score {several} ({row.score:.2f})."
+    if name == leader:
+        return f"{head}: {name}, the best as measured {several} ({figure(verdict, name)})."
+    cost = price_of(row, verdict.facts["decision"]["cost"])
+    return f"{head}: {name}, which costs less than {leader} and {_as_good(verdict, name, leader)} ({cost})."
+
+
+def _as_good(verdict: Verdict, name: str, leader: str) -> str:
+    if lead_of(verdict, leader, name).contrast.kind == "practically_equal":
+        return "is practically equal to it"
+    return f"is behind it by no more than {gap(verdict.facts['margin'], more_is_better(verdict))} as measured"
+
+
+def _odds(verdict: Verdict) -> list[str]:
+    """How likely it is that each cheaper arm that may be the best is the worse one."""
+    name, first = verdict.recommended, verdict.facts["decision"]["cost"]
+    if name is None:
+        return []
+    least = as_paid(row_of(verdict, name), first)
+    cheaper = [arm for arm in verdict.winners if as_paid(row_of(verdict, arm), first) < least]
+    return [
+        f"{arm} costs less ({price_of(row_of(verdict, arm), first)}); the odds that {name} is the better one are "
+        f"{odds(lead_of(verdict, name, arm))}."
+        for arm in cheaper
+    ]
 
 
 def _passed_over(verdict: Verdict) -> str:
-    """The winner with the best score, where another was recommended for its cost, and what taking it costs."""
-    decision, name = verdict.facts["decision"], verdict.recommended
-    top = next((row for row in verdict.standings if row.arm in verdict.winners), None)
-    if (
-        name is None
-        or _baseline_winner(verdict)
-        or top.arm == name
-        or decision["weights"]
-        or decision["prefer"] == "best"
-    ):
+    """The leader, where another was recommended for its cost, and what taking it costs."""
+    decision, name, leader = verdict.facts["decision"], verdict.recommended, verdict.facts["compared"][0]
+    if name in (None, leader) or decision["weights"]:
         return ""
-    return f'{top.arm} has the better score, at {price_of(top, decision["cost"])}; prefer = "best" takes it.'
+    cost = price_of(row_of(verdict, leader), decision["cost"])
+    return f'{leader} has the better score, at {cost}; prefer = "best" takes it.'
 
 
 def _training(verdict: Verdict) -> str:
@@ -252,7 +265,7 @@ def _training(verdict: Verdict) -> str:
     name = verdict.recommended
     if name is None or row_of(verdict, name).uses_weights:
         return ""
-    trained = [arm for arm in verdict.facts["finalists"] if row_of(verdict, arm).tuned]
+    trained = [arm for arm in verdict.facts["compared"] if row_of(verdict, arm).tuned]
     if not trained:
         missed = any(row.tuned and row.status != "ruled out" for row in verdict.standings)
         return "Whether training would pay is not known: no trained arm stands among those compared." if missed else ""
@@ -269,8 +282,9 @@ def _evidence(verdict: Verdict) -> list[str]:
     tested = tested_rows(verdict)
     several = {row.arm: row.seeds for row in tested if row.seed_spread == "included"}
     lone = [row.arm for row in tested if row.seed_spread == "unknown"]
+    borrowed = [row.arm for row in tested if row.seed_spread == "borrowed"]
     runs = " to ".join(map(str, dict.fromkeys((min(several.values()), max(several.values()))))) if several else ""
-    whose = listed(list(several)) if lone else "every arm that has randomness"
+    whose = listed(list(several)) if lone or borrowed else "every arm that has randomness"
     counted = f" with {runs} seeds of {whose}" if several else ""
     floor = verdict.facts["smallest_visible"]
     least = gap(floor or 0, more_is_better(verdict))
@@ -281,7 +295,9 @@ def _evidence(verdict: Verdict) -> list[str]:
         f"One seed only for {listed(lone)}: the interval covers the records, not what another seed would give."
         if lone
         else "",
-        f"Only the {FINALISTS} best arms are compared in pairs." if len(tested) > FINALISTS else "",
+        f"One seed only for {listed(borrowed)}: what another seed would change is taken from the other arms."
+        if borrowed
+        else "",
         unseen if floor else "",
         f"{left_out} left out for all arms: one of them could not be scored there." if verdict.unscored else "",
         f"The test set was opened {verdict.test_opened} times." if verdict.test_opened > 1 else "",
@@ -333,18 +349,8 @@ def _against(verdict: Verdict, tuned: str, prompt: str, lead: Lead) -> str:
     return f"{tuned} is {side} than {prompt}, the best prompt, by {size}"
 
 
-def _because(verdict: Verdict, row: Standing) -> tuple[str, str]:
-    """What settled the choice between winners, and the figure that did."""
-    decision = verdict.facts["decision"]
-    if decision["weights"] and row.score is not None:
-        return "the highest score", f"{row.score:.2f}"
-    if decision["prefer"] == "best":
-        return "the best mean", figure(verdict, row.arm)
-    return "the cheapest", price_of(row, decision["cost"])
-
-
 def _best(verdict: Verdict, wanted: Callable[[Standing], bool]) -> str:
-    return next((name for name in verdict.facts["finalists"] if wanted(row_of(verdict, name))), "")
+    return next((name for name in verdict.facts["compared"] if wanted(row_of(verdict, name))), "")
 
 
 def _baseline_winner(verdict: Verdict) -> str:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tuneoff.core.plugins import load
+from tuneoff.stats.comparison import compare
 from tuneoff.stats.interval import mean_interval
-from tuneoff.stats.paired import paired
 from tuneoff.study.axes.gap import apart, reworded
 
 ACCURACY, F1, NLL = (load("metrics", name)() for name in ("accuracy", "macro_f1", "nll"))
@@ -22,7 +22,7 @@ def test_the_gap_is_paired_by_record():
     mean, gap = reworded(asked, [first, second], ACCURACY)
     others = (first + second) / 2
     assert mean.mean == pytest.approx(others.mean())
-    known = paired((asked - others), 1.0)
+    known = compare({"asked": asked, "others": others}, deterministic=("asked", "others")).contrasts[0]
     assert gap == pytest.approx((known.diff, known.low, known.high))
     assert gap.mean == pytest.approx(asked.mean() - others.mean())
 
@@ -35,7 +35,7 @@ def test_wordings_that_change_nothing_leave_no_gap():
     assert gap.low < 0 < gap.high, "sixty records that agree still leave some doubt"
 
 
-def test_a_metric_that_is_no_mean_is_resampled():
+def test_a_metric_that_is_no_mean_goes_through_its_pseudo_values():
     rng = np.random.default_rng(2)
     asked, other = (np.column_stack([rng.integers(0, 2, 50), rng.integers(0, 2, 50)]).astype(float) for _ in range(2))
     mean, gap = reworded(asked, [other, asked], F1)

@@ -27,7 +27,7 @@ from tuneoff.stats.field import Contrast, Field
 from tuneoff.stats.interval import Bounds, Interval
 from tuneoff.stats.many import ALPHA, holm
 
-__all__ = ["Comparison", "Contrast", "compare"]
+__all__ = ["Comparison", "compare"]
 
 Pair = tuple[str, str]
 
@@ -60,7 +60,7 @@ def compare(
     """Compare arms on the same records; more is better.
 
     scores: by arm, [records, seeds], rows in the same order everywhere; seeds need not be equal in number, and one
-    column may be a vector. alpha: error rate. margin: differences inside it are practically equal. bounds: of a score.
+    column may be a vector. alpha: error rate. margin: differences inside it are practically equal. bounds: of a mean.
     deterministic: arms without randomness, of one column; another arm of one column takes the seed spread of its
     group. groups: by arm, whose seeds may be alike (without it: all). artifact: by arm, the column of the saved file.
     pairs: "decision" (the best against each other arm), "all", or a list of further pairs beside those.
@@ -136,8 +136,9 @@ def _matrix(name: str, x: np.ndarray, bounds: Bounds) -> np.ndarray:
         raise ValueError(f"the scores of {name!r} are an array [records, seeds], not of shape {x.shape}")
     if not np.isfinite(x_RS).all():
         raise ValueError(f"{name!r} has {int((~np.isfinite(x_RS)).sum())} scores that are not finite numbers")
-    if x_RS.min() < bounds[0] - 1e-9 or x_RS.max() > bounds[1] + 1e-9:
-        raise ValueError(f"scores of {name!r} go from {x_RS.min():g} to {x_RS.max():g}, outside bounds={bounds}")
+    mean_S = x_RS.mean(axis=0)
+    if mean_S.min() < bounds[0] - 1e-9 or mean_S.max() > bounds[1] + 1e-9:
+        raise ValueError(f"means of {name!r} go from {mean_S.min():g} to {mean_S.max():g}, outside bounds={bounds}")
     return x_RS
 
 
