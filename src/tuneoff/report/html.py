@@ -28,7 +28,7 @@ KEYS = {
     "measured_on": "Data",
     "decision": "What settles the choice",
     "cost": "cost that counts first",
-    "prefer": "of arms tied for best",
+    "prefer": "of arms that may be the best",
     "machine": "Machine",
     "forward_tokens_per_s": "tokens per second, forward",
     "paths": "Fast paths",

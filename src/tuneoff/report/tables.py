@@ -15,7 +15,7 @@ from tuneoff.study.verdict.judgement import Contrast, Verdict
 __all__ = ["Cell", "Grid", "Line", "tables"]
 
 RESULT_COSTS = ("prompt_tokens", "artifact_bytes", "train_s")
-CHIPS = {"recommended": "recommended", "winner": "tied for best"}
+CHIPS = {"recommended": "recommended", "winner": "may be the best"}
 SPEED = (
     "first_token_ms_1",
     "first_token_ms_16",

@@ -26,7 +26,7 @@ __all__ = ["SIGNS", "STYLES", "bullets", "open_table", "paint"]
 
 SIGNS = {"recommended": ">", "winner": "*", "tested": " ", "out": "x"}
 STYLES = {"recommended": "bold green", "winner": "green", "tested": "", "out": "dim"}
-LEGEND = {"recommended": "recommended", "winner": "tied for best", "out": "no test figure"}
+LEGEND = {"recommended": "recommended", "winner": "may be the best", "out": "no test figure"}
 SHOWN = ("prompt_tokens", "artifact_bytes")
 REMARKS = 2
 "on this screen; --all shows every one"

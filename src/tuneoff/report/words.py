@@ -139,25 +139,24 @@ LEAST = {
 def marks(verdict: Verdict) -> dict[str, str]:
     """What each mark of an arm means, under the preference of a study."""
     decision, so_far = verdict.facts["decision"], " so far" if verdict.unfinished else ""
-    why = "the highest score of" if decision["weights"] else {"best": "the best mean of"}.get(decision["prefer"])
     pick = "recommended so far" if verdict.so_far else "recommended"
     return {
-        "recommended": f"{pick}: {why or 'the cheapest of'} the arms tied for best",
-        "winner": "tied for best: no other arm is shown to beat it",
-        "tested": f"beaten by another arm{so_far}",
+        "recommended": f"{pick}: {chooses(decision)}",
+        "winner": "may be the best: it is not ruled out",
+        "tested": f"ruled out as the best{so_far}",
         "out": "no test figure",
     }
 
 
 def chooses(decision: Mapping) -> str:
-    """What settles the choice between arms that nothing beats."""
+    """What settles the choice between arms that may be the best."""
     if decision["weights"]:
-        return "has the highest score: quality minus its costs, as the study weighs them"
+        return "the highest score of those that may be the best: quality minus its costs, as the study weighs them"
     if decision["prefer"] == "best":
-        return "has the best mean"
+        return "the best mean"
     first = CHOSEN[decision["cost"]]
     least = [LEAST[first], *(words for column, words in LEAST.items() if column != first)]
-    return f"costs least: {least[0]}, then {least[1]}, then {least[2]}"
+    return f"the best mean, or what is as good for less: {least[0]}, then {least[1]}, then {least[2]}"
 
 
 def tried(trials: Mapping[str, Mapping[str, int]]) -> list[str]:

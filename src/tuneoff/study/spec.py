@@ -141,7 +141,7 @@ class DecisionSpec(Knobs):
     cost: Literal["serving", "artifact", "training"] = knob(
         "serving", "the cost that counts first: prompt tokens of a request, bytes to keep, or seconds of training"
     )
-    prefer: Literal["cheapest", "best"] = knob("cheapest", "of arms that nothing beats: the cheapest, or the best mean")
+    prefer: Literal["cheapest", "best"] = knob("cheapest", "the best mean, or the cheapest of those that are as good")
     weights: dict[str, float] = knob({}, "points of quality per unit of a cost; of the winners, the best sum is taken")
 
     @model_validator(mode="after")

@@ -146,7 +146,7 @@ def test_front_trials_and_changes_are_told(text):
     assert "no arm is better for fewer prompt tokens per request than lora" in text
     assert "Settings tried, each judged on validation records: peft 1 (lora 1); prompting 3 (few_shot 2, zero" in text
     assert "<li>A larger budget would have room for more: the second and third seed of full.</li>" in text
-    assert "costs least: fewest prompt tokens per request, then the smallest artifact" in text
+    assert "as good for less: fewest prompt tokens per request, then the smallest artifact" in text
     assert 'colspan="6">failed: out of memory' in text
 
 
@@ -166,7 +166,7 @@ def test_scores_and_ruled_out_arms(tmp_path):
     assert 'colspan="7">over a limit: 9 MB to keep, the limit is 5 (on validation: 90.0 %)' in text
     assert '<th scope="col" class=num>score</th>' in text
     assert 'data-head="score"><span>79.50</span>' in text
-    assert "has the highest score: quality minus its costs" in text
+    assert "the highest score of those that may be the best: quality minus its costs" in text
     assert re.search(r"limits: max_artifact_mb</th><td>5</td>", text)
 
 
@@ -178,7 +178,7 @@ def test_an_unfinished_arm_has_a_badge_and_the_heading_is_one_so_far(tmp_path):
     assert '<h1>So far <span class="arm">lora</span></h1>' in text
     assert '<span class="chip">recommended so far</span>' in text
     assert '<span class="chip">unfinished</span>' in text
-    assert "beaten by another arm so far" in text
+    assert "ruled out as the best so far" in text
 
 
 def test_all_right_answers_of_a_record_are_shown():

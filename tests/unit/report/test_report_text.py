@@ -72,7 +72,7 @@ def test_winners_are_marked_by_signs(tmp_path):
     assert any(line.startswith("> lora ") and "81.2 %" in line for line in lines)
     assert any(line.startswith("* few_shot ") for line in lines)
     assert any(line.startswith("x full ") for line in lines)
-    assert "> recommended   * tied for best   x no test figure" in [line.strip() for line in lines]
+    assert "> recommended   * may be the best   x no test figure" in [line.strip() for line in lines]
 
 
 def test_a_column_for_unreadable_answers_only_where_there_are_some(tmp_path):
@@ -95,7 +95,7 @@ def test_an_unfinished_arm_is_marked_and_the_recommendation_is_one_so_far(tmp_pa
     text = painted(shown_folder(tmp_path, monkeypatch), early())
     assert "So far: few_shot" in text
     assert "Recommended: few_shot" not in text
-    assert "> recommended so far   * tied for best" in text
+    assert "> recommended so far   * may be the best" in text
     assert any(line.startswith("* lora, unfinished ") for line in text.splitlines())
     assert (
         "go on     raise the budget, or epochs under [train], then type\n          tuneoff run run/study.toml" in text
