@@ -7,14 +7,14 @@ difference is the mixture of Student's t that this leaves (student.py); interval
 R records, S seeds, K arms, A random arms, N draws, M parts of a mixture.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
 
-from tuneoff.stats.interval import Interval, exact, hidden_share, score_interval
+from tuneoff.stats.interval import Bounds, Interval, exact, hidden_share, score_interval
 from tuneoff.stats.seed_spread import MeanSquares, SeedSpread, mean_squares
 from tuneoff.stats.student import Error
 
@@ -69,9 +69,21 @@ class Contrast(NamedTuple):
 
 
 class Field:
-    """All arms with what is known of their variances."""
+    """All arms with what is known of their variances.
 
-    def __init__(self, arms, deterministic, groups, alpha, margin, bounds):
+    arms: [R, S] by name. deterministic: those without seeds. groups: by name, whose seeds may be alike. alpha: error
+    rate. margin: differences inside it do not matter. bounds: of a mean.
+    """
+
+    def __init__(
+        self,
+        arms: Mapping[str, np.ndarray],
+        deterministic: Collection[str],
+        groups: Mapping[str, str],
+        alpha: float,
+        margin: float,
+        bounds: Bounds,
+    ):
         self.alpha, self.margin, self.bounds = alpha, margin, bounds
         self.names, self.runs = list(arms), {name: x_RS.shape[1] for name, x_RS in arms.items()}
         self.row_KR = np.stack([x_RS.mean(axis=1) for x_RS in arms.values()])
