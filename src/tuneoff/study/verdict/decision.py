@@ -13,6 +13,7 @@ from itertools import combinations
 from statistics import median
 from typing import NamedTuple
 
+from tuneoff.stats.artifact import ArtifactContrast
 from tuneoff.stats.comparison import Comparison
 from tuneoff.stats.decide import cheapest, front, highest
 from tuneoff.stats.field import Contrast as Tested
@@ -60,7 +61,7 @@ class Case:
         pick = self._recommended(first)
         found = self.compare(names, self._asked(compared, pick))
         contrasts = self._contrasts(found)
-        leads = [visible(row.parts, len(compared) / 2) for row in first.contrasts]
+        leads = [visible(row.parts, _tests(first)) for row in first.contrasts]
         seen = median(leads) if leads else None
         return Decided(compared, contrasts, seen, found.winners, pick, self._front(names))
 
@@ -91,9 +92,9 @@ class Case:
         return list({frozenset(pair): pair for pair in asked if None not in pair and pair[0] != pair[1]}.values())
 
     def _contrasts(self, found: Comparison) -> list[Contrast]:
-        still_open = max(sum(row.decision == "open" for row in found.contrasts), 1)
+        tests = _tests(found)
         files = {(row.a, row.b): row for row in found.artifacts}
-        told = [self._contrast(row, files.get((row.a, row.b)), still_open, found.unknown) for row in found.contrasts]
+        told = [self._contrast(row, files.get((row.a, row.b)), tests, found.unknown) for row in found.contrasts]
         seen = {frozenset((row.a, row.b)) for row in told}
         rest = [pair for pair in combinations(found.arms, 2) if frozenset(pair) not in seen]
         if not rest:
@@ -101,9 +102,7 @@ class Case:
         others = [row for row in self.compare(list(found.arms), rest).contrasts if (row.a, row.b) in rest]
         return told + [self._contrast(row._replace(decision=""), None, 1, found.unknown) for row in others]
 
-    def _contrast(self, row: Tested, files, still_open: int, unknown: Sequence[str]) -> Contrast:
-        # one side alone is tested of each pair with the leader, so two open ones share what one two-sided test has
-        tests = (still_open + 1) / 2
+    def _contrast(self, row: Tested, files: ArtifactContrast | None, tests: float, unknown: Sequence[str]) -> Contrast:
         more = settle(row.diff, row.parts, self.margin, tests) if row.decision == "open" else None
         sign = 1 if self.up else -1
         low, high = sorted((sign * row.low, sign * row.high))
@@ -130,3 +129,8 @@ class Case:
         cost = {name: AXES[self.choice.cost].figure(self.rows[name]) for name in names}
         known = {name: figure for name, figure in cost.items() if figure is not None}
         return front({name: quality(self.rows[name], self.up) for name in known}, known)
+
+
+def _tests(found: Comparison) -> float:
+    """Two-sided tests that share the error rate: of each open pair with the leader one side alone is tested."""
+    return (max(sum(row.decision == "open" for row in found.contrasts), 1) + 1) / 2
