@@ -35,7 +35,11 @@ def stats(
             scores, margin=margin, deterministic=deterministic or (), pairs="all" if every_pair else "decision"
         )
     except ValueError as error:
-        raise DataError(str(error), where=file, fix="see docs/verdict.md for what is compared") from None
+        raise DataError(
+            str(error),
+            where=file,
+            fix="scores lie between 0 and 1 (0.75, not 75), and --deterministic takes a name of the column arm",
+        ) from None
     for line in lines_of(found):
         typer.echo(line)
 
@@ -52,10 +56,20 @@ def read_scores(file: Path) -> dict[str, "np.ndarray"]:
         missing = [name for name in COLUMNS if not str(row.table.get(name, "")).strip()]
         if row.broken or missing:
             found = row.broken or f"nothing under {', '.join(missing)}"
-            raise DataError("a row does not say arm, seed, record and score", where=where, found=found)
+            raise DataError(
+                "a row does not say arm, seed, record and score",
+                where=where,
+                found=found,
+                allowed=f"columns {', '.join(COLUMNS)}, one row a score",
+                fix="name the columns so in the first line, and fill every cell",
+            )
         arm, seed, record, score = (str(row.table[name]).strip() for name in COLUMNS)
         if (record, seed) in cells.setdefault(arm, {}):
-            raise DataError(f"{arm!r} has two scores for record {record!r} and seed {seed!r}", where=where)
+            raise DataError(
+                f"{arm!r} has two scores for record {record!r} and seed {seed!r}",
+                where=where,
+                fix="give each run of an arm a seed of its own",
+            )
         cells[arm][record, seed] = _number(score, where)
     records = sorted({record for own in cells.values() for record, _ in own})
     return {arm: np.array(_table(arm, own, records, file)) for arm, own in cells.items()}
@@ -65,7 +79,8 @@ def _number(score: str, where: str) -> float:
     try:
         return float(score)
     except ValueError:
-        raise DataError("a score is not a number", where=where, found=score) from None
+        fix = "write a number between 0 and 1, such as 0.75, with a point"
+        raise DataError("a score is not a number", where=where, found=score, fix=fix) from None
 
 
 def _table(arm: str, own: dict[tuple[str, str], float], records: list[str], file: Path) -> list[list[float]]:

@@ -11,12 +11,11 @@ was not measured is None, never 0.
 """
 
 from collections.abc import Callable, Mapping
-from math import inf
 from typing import NamedTuple
 
 from tuneoff.study.verdict.judgement import Standing
 
-__all__ = ["AXES", "COSTS", "WEIGHED", "Axis", "as_paid", "price", "quality", "score"]
+__all__ = ["AXES", "COSTS", "WEIGHED", "Axis", "price", "quality", "score"]
 
 
 class Axis(NamedTuple):
@@ -62,11 +61,6 @@ WEIGHED = ("quality", *AXES)
 def price(row: Standing, first: str) -> tuple[float | None, ...]:
     """An arm's costs, the one that the study puts first and then the others."""
     return tuple(AXES[name].figure(row) for name in (first, *(name for name in COSTS if name != first)))
-
-
-def as_paid(row: Standing, first: str) -> tuple[float, ...]:
-    """The same for comparing: what is not known counts as the most expensive."""
-    return tuple(inf if part is None else part for part in price(row, first))
 
 
 def quality(row: Standing, up: bool) -> float:

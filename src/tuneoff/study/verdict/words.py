@@ -11,6 +11,7 @@ nothing is said that more training could turn over; the rest is said as "so far"
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from tuneoff.stats.decide import cheapest
 from tuneoff.study.verdict.judgement import Standing, Verdict
 from tuneoff.study.verdict.phrases import (
     Lead,
@@ -29,7 +30,7 @@ from tuneoff.study.verdict.phrases import (
     turned,
     with_interval,
 )
-from tuneoff.study.verdict.price import as_paid
+from tuneoff.study.verdict.price import price
 from tuneoff.study.verdict.saved import saved_files
 from tuneoff.study.verdict.settling import listed
 from tuneoff.study.verdict.unfinished import rising, still_open
@@ -242,8 +243,8 @@ def _odds(verdict: Verdict) -> list[str]:
     name, first = verdict.recommended, verdict.facts["decision"]["cost"]
     if name is None:
         return []
-    least = as_paid(row_of(verdict, name), first)
-    cheaper = [arm for arm in verdict.winners if as_paid(row_of(verdict, arm), first) < least]
+    costs = {arm: price(row_of(verdict, arm), first) for arm in {*verdict.winners, name}}
+    cheaper = [arm for arm in verdict.winners if cheapest((name, arm), costs) != name]
     return [
         f"{arm} costs less ({price_of(row_of(verdict, arm), first)}); the odds that {name} is the better one are "
         f"{odds(lead_of(verdict, name, arm))}."

@@ -13,7 +13,7 @@ from judged_run import TRAITS, Run
 from tuneoff.core.cost import Cost
 from tuneoff.study.outcome import Progress
 from tuneoff.study.verdict.change_words import told
-from tuneoff.study.verdict.price import as_paid, quality
+from tuneoff.study.verdict.price import price, quality
 
 RECORDS = 60
 ARMS = sorted(TRAITS)
@@ -110,7 +110,8 @@ def check_choice(verdict):
     else:
         leader, margin = verdict.winners[0], verdict.facts["margin"]
         good = [named[name] for name in verdict.winners if as_good(verdict, leader, name, margin)]
-        assert as_paid(pick, decision["cost"]) == min(as_paid(row, decision["cost"]) for row in good)
+        ordered = [[float("inf") if part is None else part for part in price(row, decision["cost"])] for row in good]
+        assert ordered[[row.arm for row in good].index(pick.arm)] == min(ordered)
     head = "So far" if verdict.so_far else "Recommended"
     assert f"{head}: {pick.arm}" in verdict.reason or len(verdict.facts["compared"]) == 1
 
