@@ -235,7 +235,14 @@ def _advice(verdict: Verdict) -> str:
 def _as_good(verdict: Verdict, name: str, leader: str) -> str:
     if lead_of(verdict, leader, name).contrast.kind == "practically_equal":
         return "is practically equal to it"
+    if _level(verdict, leader, name):
+        return "is level with it as measured"
     return f"is behind it by no more than {gap(verdict.facts['margin'], more_is_better(verdict))} as measured"
+
+
+def _level(verdict: Verdict, leader: str, name: str) -> bool:
+    """Whether the two have the same figure, so that neither has the better one."""
+    return abs(lead_of(verdict, leader, name).by) < 1e-12
 
 
 def _odds(verdict: Verdict) -> list[str]:
@@ -255,7 +262,7 @@ def _odds(verdict: Verdict) -> list[str]:
 def _passed_over(verdict: Verdict) -> str:
     """The leader, where another was recommended for its cost, and what taking it costs."""
     decision, name, leader = verdict.facts["decision"], verdict.recommended, verdict.facts["compared"][0]
-    if name in (None, leader) or decision["weights"]:
+    if name in (None, leader) or decision["weights"] or _level(verdict, leader, name):
         return ""
     cost = price_of(row_of(verdict, leader), decision["cost"])
     return f'{leader} has the better score, at {cost}; prefer = "best" takes it.'

@@ -270,3 +270,13 @@ def test_what_is_wrong_in_the_table_is_said(table, said):
 def test_another_decision_is_the_same_study():
     changed = StudySpec.build({"version": 1, "decision": {"max_latency_ms": 5, "prefer": "best"}}, "here")
     assert changed.fingerprint() == StudySpec.build({"version": 1}, "here").fingerprint()
+
+
+def test_of_two_that_are_level_none_has_the_better_score(run):
+    rng = np.random.default_rng(11)
+    right = (rng.random((1, RECORDS)) < 0.8).astype(float)
+    run.arm("few_shot", right)
+    run.arm("zero_shot", rng.permutation(right.T).T)
+    reason = run.verdict().reason
+    assert "Recommended: zero_shot, which costs less than few_shot and is level with it as measured" in reason
+    assert "has the better score" not in reason
